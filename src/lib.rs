@@ -1,1 +1,2 @@
-//! Placeholder.
+//! GPU machines rented by the hour, as Kubernetes objects.
+pub mod api;
