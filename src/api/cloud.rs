@@ -132,7 +132,10 @@ pub struct ScnetInstance {
     pub task_number: Option<i64>,
     /// How long it may run, `HH:MM:SS` (hours over 24 are allowed) or `unlimited` (what happens when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16), regex(pattern = r"^(unlimited|[0-9]{1,5}:[0-5][0-9]:[0-5][0-9])?$"))]
+    #[schemars(
+        length(max = 16),
+        regex(pattern = r"^(unlimited|[0-9]{1,5}:[0-5][0-9]:[0-5][0-9])?$")
+    )]
     pub timeout_limit: Option<String>,
     /// Containers that run the startup script: `all` (what happens when left out) or `header`, the first.
     #[serde(skip_serializing_if = "Option::is_none")]

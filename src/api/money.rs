@@ -35,7 +35,12 @@ mod tests {
 
     #[test]
     fn amounts_are_written_with_two_decimals_or_more() {
-        for (amount, text) in [("1.890", "1.89"), ("2", "2.00"), ("0.5", "0.50"), ("0.00003", "0.00003")] {
+        for (amount, text) in [
+            ("1.890", "1.89"),
+            ("2", "2.00"),
+            ("0.5", "0.50"),
+            ("0.00003", "0.00003"),
+        ] {
             assert_eq!(format(parse(Some(amount)).unwrap()), text);
         }
     }

@@ -360,7 +360,10 @@ impl GpuProviderSpec {
         None.or(self.xgc.as_ref().map(|account| &account.credentials_secret_ref))
             .or(self.luchen.as_ref().map(|account| &account.credentials_secret_ref))
             .or(self.scnet.as_ref().map(|account| &account.credentials_secret_ref))
-            .or(self.capital_online.as_ref().map(|account| &account.credentials_secret_ref))
+            .or(self
+                .capital_online
+                .as_ref()
+                .map(|account| &account.credentials_secret_ref))
             .or(self.neolink.as_ref().map(|account| &account.credentials_secret_ref))
     }
 
@@ -371,7 +374,10 @@ impl GpuProviderSpec {
             .or(self.xgc.as_ref().and_then(|account| account.endpoint.as_ref()))
             .or(self.luchen.as_ref().and_then(|account| account.endpoint.as_ref()))
             .or(self.scnet.as_ref().and_then(|account| account.endpoint.as_ref()))
-            .or(self.capital_online.as_ref().and_then(|account| account.endpoint.as_ref()))
+            .or(self
+                .capital_online
+                .as_ref()
+                .and_then(|account| account.endpoint.as_ref()))
             .or(self.neolink.as_ref().and_then(|account| account.endpoint.as_ref()));
         present(endpoint)
     }
@@ -381,7 +387,10 @@ impl GpuProviderSpec {
     pub fn second_endpoint(&self) -> Option<&str> {
         let endpoint = None
             .or(self.scnet.as_ref().and_then(|account| account.center_endpoint.as_ref()))
-            .or(self.capital_online.as_ref().and_then(|account| account.vpc_endpoint.as_ref()));
+            .or(self
+                .capital_online
+                .as_ref()
+                .and_then(|account| account.vpc_endpoint.as_ref()));
         present(endpoint)
     }
 }

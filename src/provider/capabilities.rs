@@ -161,7 +161,10 @@ impl Capabilities {
     /// When this field of an existing machine can be changed; `None` if only a new machine can have it.
     #[must_use]
     pub fn when(&self, field: Field) -> Option<When> {
-        self.in_place.iter().find(|(changeable, _)| *changeable == field).map(|(_, when)| *when)
+        self.in_place
+            .iter()
+            .find(|(changeable, _)| *changeable == field)
+            .map(|(_, when)| *when)
     }
 }
 
@@ -202,7 +205,11 @@ pub fn check(spec: &GpuInstanceSpec, cloud: &Capabilities, adopting: bool) -> Re
     if let Some(other) = spec.cloud_blocks().find(|block| *block != cloud.cloud) {
         return Err(Refusal::invalid(
             other.field(),
-            &format!("the provider's cloud is {}, whose own block is spec.{}", cloud.cloud, cloud.cloud.field()),
+            &format!(
+                "the provider's cloud is {}, whose own block is spec.{}",
+                cloud.cloud,
+                cloud.cloud.field()
+            ),
         ));
     }
     if spec.offer().is_some() {
@@ -217,7 +224,10 @@ pub fn check(spec: &GpuInstanceSpec, cloud: &Capabilities, adopting: bool) -> Re
     match (cloud.region, spec.region()) {
         (RegionUse::None, Some(_)) => return unsupported("region", "it has only one; leave the field out"),
         (RegionUse::Required, None) => {
-            return Err(Refusal::invalid("region", &format!("{} needs to be told where to rent", cloud.cloud)));
+            return Err(Refusal::invalid(
+                "region",
+                &format!("{} needs to be told where to rent", cloud.cloud),
+            ));
         }
         _ => {}
     }
@@ -226,7 +236,11 @@ pub fn check(spec: &GpuInstanceSpec, cloud: &Capabilities, adopting: bool) -> Re
     }
     check_attachments(spec, cloud)?;
     if (spec.startup_script().is_some() || spec.startup_script_from.is_some()) && !cloud.startup_script {
-        let field = if spec.startup_script_from.is_some() { "startupScriptFrom" } else { "startupScript" };
+        let field = if spec.startup_script_from.is_some() {
+            "startupScriptFrom"
+        } else {
+            "startupScript"
+        };
         return unsupported(field, "it runs no script; put it into the image");
     }
     match (&spec.snapshot_on_stop, cloud.snapshot) {
@@ -243,20 +257,32 @@ fn check_size(spec: &GpuInstanceSpec, cloud: &Capabilities, adopting: bool) -> R
     let unsupported = |field: &str, why: &str| Err(Refusal::unsupported(field, cloud.cloud, why));
     match &spec.gpu {
         Some(_) if !cloud.gpu_by_model => {
-            return unsupported("gpu", &format!("its catalog names no GPU models; spec.{} says what is rented", cloud.cloud.field()));
+            return unsupported(
+                "gpu",
+                &format!(
+                    "its catalog names no GPU models; spec.{} says what is rented",
+                    cloud.cloud.field()
+                ),
+            );
         }
         Some(gpu) if gpu.count == 0 && !cloud.zero_gpus => {
             return unsupported("gpu.count", "it has no machines without a GPU");
         }
         Some(gpu) if gpu.count > cloud.most_gpus => {
-            return unsupported("gpu.count", &format!("a machine has at most {} GPUs there", cloud.most_gpus));
+            return unsupported(
+                "gpu.count",
+                &format!("a machine has at most {} GPUs there", cloud.most_gpus),
+            );
         }
         _ => {}
     }
     if cloud.sizes_cpu_and_memory {
         if !adopting && (spec.cpu.is_none() || spec.memory().is_none()) {
             let field = if spec.cpu.is_none() { "cpu" } else { "memory" };
-            return Err(Refusal::invalid(field, &format!("{} sizes cpu and memory apart from the GPU: say both", cloud.cloud)));
+            return Err(Refusal::invalid(
+                field,
+                &format!("{} sizes cpu and memory apart from the GPU: say both", cloud.cloud),
+            ));
         }
     } else if spec.cpu.is_some() {
         return unsupported("cpu", "the size comes with the GPU; leave the field out");
@@ -270,7 +296,12 @@ fn check_attachments(spec: &GpuInstanceSpec, cloud: &Capabilities) -> Result<(),
     let unsupported = |field: &str, why: &str| Err(Refusal::unsupported(field, cloud.cloud, why));
     for (n, port) in spec.ports.iter().enumerate() {
         if !cloud.port_protocols.contains(&port.protocol) {
-            let have = cloud.port_protocols.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
+            let have = cloud
+                .port_protocols
+                .iter()
+                .map(<&str>::from)
+                .collect::<Vec<_>>()
+                .join(", ");
             let why = if have.is_empty() {
                 "it publishes no ports of choice".to_owned()
             } else {
@@ -291,10 +322,16 @@ fn check_attachments(spec: &GpuInstanceSpec, cloud: &Capabilities) -> Result<(),
     }
     for (n, volume) in spec.volumes.iter().enumerate() {
         if volume.source().is_some() && !cloud.volumes.source {
-            return unsupported(&format!("volumes[{n}].source"), "there is nothing to choose from; leave the field out");
+            return unsupported(
+                &format!("volumes[{n}].source"),
+                "there is nothing to choose from; leave the field out",
+            );
         }
         if volume.size().is_some_and(|size| quantity::bytes(Some(size)) != Some(0)) && !cloud.volumes.size {
-            return unsupported(&format!("volumes[{n}].size"), "the volume exists already; leave the field out");
+            return unsupported(
+                &format!("volumes[{n}].size"),
+                "the volume exists already; leave the field out",
+            );
         }
     }
     Ok(())
@@ -303,10 +340,20 @@ fn check_attachments(spec: &GpuInstanceSpec, cloud: &Capabilities) -> Result<(),
 fn check_money(spec: &GpuInstanceSpec, cloud: &Capabilities) -> Result<(), Refusal> {
     let unsupported = |field: &str, why: &str| Err(Refusal::unsupported(field, cloud.cloud, why));
     if !cloud.billing_modes.contains(&spec.billing_mode()) {
-        let have = cloud.billing_modes.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
+        let have = cloud
+            .billing_modes
+            .iter()
+            .map(<&str>::from)
+            .collect::<Vec<_>>()
+            .join(", ");
         return unsupported("billing.mode", &format!("it has {have}"));
     }
-    if spec.billing.as_ref().is_some_and(|billing| billing.auto_renew == Some(true)) && !cloud.auto_renew {
+    if spec
+        .billing
+        .as_ref()
+        .is_some_and(|billing| billing.auto_renew == Some(true))
+        && !cloud.auto_renew
+    {
         return unsupported("billing.autoRenew", "it renews nothing by itself");
     }
     if spec.max_price_per_hour().is_some() && cloud.price == PriceKnown::Never {

@@ -82,10 +82,16 @@ impl Error {
 /// One line without control characters, cut at a character's boundary.
 fn clean(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(MESSAGE_LIMIT));
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
         if line.len() + word.len() > MESSAGE_LIMIT {
             let room = MESSAGE_LIMIT.saturating_sub(line.len() + 4);
-            let cut = (0..=room.min(word.len())).rev().find(|end| word.is_char_boundary(*end)).unwrap_or(0);
+            let cut = (0..=room.min(word.len()))
+                .rev()
+                .find(|end| word.is_char_boundary(*end))
+                .unwrap_or(0);
             line.push_str(if line.is_empty() { "" } else { " " });
             line.push_str(&word[..cut]);
             line.push('…');

@@ -37,14 +37,30 @@ mod tests {
 
     #[test]
     fn spellings_of_one_card_are_equal() {
-        for spelling in ["NVIDIA GeForce RTX 4090 D", "RTX 4090 D", "rtx-4090d", "RTX4090D", "RTX-4090D", "4090 D"] {
+        for spelling in [
+            "NVIDIA GeForce RTX 4090 D",
+            "RTX 4090 D",
+            "rtx-4090d",
+            "RTX4090D",
+            "RTX-4090D",
+            "4090 D",
+        ] {
             assert_eq!(GpuModel::new(spelling), GpuModel::new("RTX 4090 D"), "{spelling}");
         }
     }
 
     #[test]
     fn different_cards_stay_different() {
-        let cards = ["RTX 4090", "RTX 4090 D", "RTX 4090 D 48G", "RTX 4090 48G", "RTX 3090", "A100-PCIE", "A100-SXM", "H800-SXM"];
+        let cards = [
+            "RTX 4090",
+            "RTX 4090 D",
+            "RTX 4090 D 48G",
+            "RTX 4090 48G",
+            "RTX 3090",
+            "A100-PCIE",
+            "A100-SXM",
+            "H800-SXM",
+        ];
         for (n, card) in cards.iter().enumerate() {
             for other in &cards[n + 1..] {
                 assert_ne!(GpuModel::new(card), GpuModel::new(other));

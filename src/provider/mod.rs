@@ -101,6 +101,10 @@ pub trait Provider: Send + Sync {
 
     /// Where a port of the machine is reached from outside, once it runs.
     fn port_endpoint(&self, machine: &Machine, port: Port) -> Option<PortEndpoint> {
-        machine.ports.iter().find(|published| published.port == port.port).cloned()
+        machine
+            .ports
+            .iter()
+            .find(|published| published.port == port.port)
+            .cloned()
     }
 }
