@@ -6,11 +6,13 @@ use clap::Parser;
 use cloudsim::{Cloudsim, Config, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
+const DEFAULT_PORT: u16 = 4100;
+
 /// The clouds' APIs as one server, with faults and a meter.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen [default: what the file says, else 127.0.0.1:4100]; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// JSON with accounts and settings; everything in it may be left out.
@@ -101,10 +103,7 @@ async fn run(options: Options) -> Result<(), Failure> {
 
 fn configure(options: &Options) -> Result<Config, Failure> {
     let mut config = match &options.config {
-        None => Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 4100)),
-            ..Config::default()
-        },
+        None => Config::default(),
         Some(path) => {
             let text = fs::read(path).map_err(|source| Failure::Unreadable {
                 path: path.clone(),
@@ -116,8 +115,11 @@ fn configure(options: &Options) -> Result<Config, Failure> {
             })?
         }
     };
-    if let Some(listen) = options.listen {
-        config.listen = listen;
+    match options.listen {
+        Some(listen) => config.listen = listen,
+        // A program is called by people, who want to find it again.
+        None if config.listen.port() == 0 => config.listen.set_port(DEFAULT_PORT),
+        None => {}
     }
     if let Some(seed) = options.seed {
         config.seed = seed;

@@ -17,7 +17,7 @@ pub enum Outcome {
     Ok,
     /// The cloud's word for failure, or an HTTP error.
     Error,
-    /// A fault decided what the caller got.
+    /// A fault had a part in it.
     Fault,
 }
 
@@ -87,6 +87,14 @@ impl CallLog {
             *counts.entry(call.operation.clone()).or_default() += 1;
         }
         counts
+    }
+
+    /// An empty log whose numbers go on, so that a call of the old one is never taken for one of the new.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            last: self.last,
+            calls: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn reset(&mut self) {

@@ -189,7 +189,9 @@ impl Simulator {
     pub(crate) fn reset(&self) {
         let mut world = self.world();
         world.held.release_all();
+        let calls = world.calls.successor();
         *world = World::new(&self.config);
+        world.calls = calls;
     }
 
     pub(crate) fn machines(&self) -> Vec<MachineReport> {
@@ -397,6 +399,13 @@ fn apply(world: &mut World, key: &Key, change: Change) -> Result<(), ControlErro
     let Some(machine) = world.machines.get_mut(key).filter(|machine| machine.alive()) else {
         return Err(ControlError::Gone(key.1.clone()));
     };
+    if matches!(
+        change,
+        Change::Stop { .. } | Change::Start | Change::Freeze | Change::Unfreeze
+    ) {
+        // Whoever wanted it gone has been overruled.
+        machine.doomed_by = None;
+    }
     match change {
         Change::Stop { release } => world.enter(key, Phase::Stopped { released: release }, now),
         Change::Start => world.enter(key, Phase::Running, now),

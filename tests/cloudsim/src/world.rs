@@ -119,7 +119,7 @@ impl World {
     /// What an account's machines cost in an hour, those on their way out left aside: they can't be frozen any more.
     fn spending(&self, account: &Key) -> Rate {
         self.machines_of(account)
-            .filter(|machine| machine.phase != Phase::Destroying)
+            .filter(|machine| machine.doomed_by.is_none())
             .fold(Rate::ZERO, |sum, machine| sum.plus(machine.rate))
     }
 
@@ -162,12 +162,8 @@ impl World {
     fn freeze_account(&mut self, account: &Key, at: Timestamp) {
         let keys: Vec<Key> = self
             .machines_of(account)
-            .filter(|machine| {
-                !matches!(
-                    machine.phase,
-                    Phase::Freezing | Phase::Frozen | Phase::Destroying | Phase::Destroyed
-                )
-            })
+            .filter(|machine| machine.doomed_by.is_none())
+            .filter(|machine| !matches!(machine.phase, Phase::Freezing | Phase::Frozen))
             .map(|machine| (machine.cloud, machine.id.clone()))
             .collect();
         for key in keys {
