@@ -93,12 +93,13 @@ build_missing() {
 build_all() {
 	[[ $# -gt 0 ]] || return 0
 	command -v go >/dev/null || die "missing: $*. They are built with Go $(awk '$1 == "go" { print $2 }' "$tools/go.mod") or newer, which is not on the PATH: install it, or set KUBEBUILDER_ASSETS."
+	[[ $# -lt 3 ]] || say "$# programs have to be built, once: about 6 minutes on 2 cores"
 	local program number=0 version
 	for program in "$@"; do
 		number=$((number + 1))
 		version=$kubernetes_version
 		[[ $program != etcd ]] || version=$etcd_version
-		say "building $program $version ($number of $#; all four take about 6 minutes on 2 cores, once)"
+		say "building $program $version ($number of $#)"
 		local started=$SECONDS
 		if ! (
 			cd "$tools"

@@ -104,7 +104,7 @@ start_part() {
 	printf '==== started at %s\n' "$(date --utc +%FT%TZ)" >>"$log"
 	# A session of its own: Ctrl-C in a terminal reaches only the supervisor, which orders the stop.
 	# The death signal: not even `kill -9` of the supervisor leaves anything running.
-	setsid setpriv --pdeathsig KILL "${command[@]}" \
+	setsid env --chdir="$dir" setpriv --pdeathsig KILL "${command[@]}" \
 		</dev/null >>"$log" 2>&1 {control}>&- {dir_lock}>&- {port_lock}>&- &
 	pid_of[$part]=$!
 	printf '%s\n' $! >"$dir/pids/$part"
@@ -248,7 +248,8 @@ restart() {
 }
 
 kubectl() {
-	"$dir/bin/kubectl" --kubeconfig="$dir/kubeconfig" --request-timeout=5s "$@"
+	# What it caches by address would mislead the next control plane on the same port.
+	KUBECACHEDIR=$dir/kubectl-cache "$dir/bin/kubectl" --kubeconfig="$dir/kubeconfig" --request-timeout=5s "$@"
 }
 
 apply_crds() {

@@ -86,7 +86,7 @@ write_kubeconfig() {
 command_of_kube_apiserver() {
 	command=(
 		"$dir/bin/kube-apiserver"
-		--etcd-servers="$(etcd_url)"
+		--etcd-servers="$etcd_url"
 		--bind-address=127.0.0.1
 		--secure-port="$apiserver_port"
 		# There are no pods that need the `kubernetes` service, and it must not name a loopback address.
