@@ -5,9 +5,9 @@ service_account_key() {
 	printf '%s/kube-apiserver/service-account.key\n' "$dir"
 }
 
-# Prints a port on which nobody listens, and which the kernel does not hand out to connections, so
-# that it is still free after a restart of the server. The lock keeps other control planes away from
-# it; like `apiserver_port`, it stays with the supervisor.
+# Sets `apiserver_port` to a port on which nobody listens, and which the kernel does not hand out to
+# connections, so that it is still free after a restart of the server. The lock, held as long as the
+# supervisor lives, keeps other control planes away from it.
 reserve_port() {
 	local reservations=${TMPDIR:-/tmp}/controlplane-ports-$UID try
 	make_private_dir "$reservations"
