@@ -4,12 +4,22 @@
 //! retry, does not remember machines, and decides nothing. Everything that it cannot do is declared in its
 //! [`Capabilities`], so that the refusal, its message and the table in the docs come from one place.
 
+pub mod breaker;
 mod capabilities;
+pub mod connect;
+mod credentials;
+pub mod endpoint;
 mod error;
 mod gpu_model;
+pub mod http;
+pub mod loose;
 mod model;
+pub mod pace;
+pub mod xgc;
 
 pub use capabilities::{Capabilities, Detail, Field, PriceKnown, Refusal, RegionUse, VolumeUse, When, check};
+pub use connect::{ConnectError, Connector};
+pub use credentials::{Credentials, CredentialsDigest, required_keys};
 pub use error::{Error, Kind, Result};
 pub use gpu_model::{GpuModel, market_name};
 pub use model::{

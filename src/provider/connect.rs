@@ -1,0 +1,173 @@
+//! From a provider's spec and its Secret to a cloud that can be called.
+
+use std::sync::Arc;
+
+use super::breaker::Breaker;
+use super::credentials::Credentials;
+use super::endpoint::EndpointPolicy;
+use super::http::{Client, Transport};
+use super::pace::Pace;
+use super::{Provider, xgc};
+use crate::api::condition::Reason;
+use crate::api::{Cloud, GpuProviderSpec, money};
+use crate::environment::Environment;
+
+/// An account that cannot be connected to: what the provider's conditions say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConnectError {
+    reason: Reason,
+    message: String,
+}
+
+impl ConnectError {
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// [`Reason::CredentialsIncomplete`], [`Reason::EndpointNotAllowed`], [`Reason::Invalid`] or
+    /// [`Reason::Unsupported`].
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+/// Connects to accounts.
+#[derive(Clone)]
+pub struct Connector {
+    policy: Arc<EndpointPolicy>,
+    transport: Transport,
+    environment: Arc<dyn Environment>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    /// A connector that calls nothing but what the policy lets it call. One is enough for a process: all accounts
+    /// share its connections.
+    pub fn new(policy: EndpointPolicy, environment: Arc<dyn Environment>) -> super::Result<Self> {
+        Ok(Self {
+            policy: Arc::new(policy),
+            transport: Transport::new()?,
+            environment,
+        })
+    }
+
+    /// The account, kept within `limits.requestsPerSecond` and left alone while its cloud is out of order. Asks
+    /// nobody: whether the credentials are good, [`Provider::identify`] tells.
+    pub fn connect(
+        &self,
+        spec: &GpuProviderSpec,
+        credentials: &Credentials,
+    ) -> Result<Arc<dyn Provider>, ConnectError> {
+        let Some(cloud) = spec.cloud() else {
+            return Err(ConnectError::new(
+                Reason::Invalid,
+                "the provider names no cloud: set exactly one of xgc, luchen, scnet, capitalOnline and neolink",
+            ));
+        };
+        credentials.check(cloud)?;
+        let pace = pace(spec)?;
+        let driver: Arc<dyn Provider> = match cloud {
+            Cloud::Xgc => {
+                let token = credentials.get("token")?;
+                let base = self
+                    .policy
+                    .base(xgc::API, "spec.xgc.endpoint", spec.endpoint())
+                    .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+                let client = Client::new(&self.transport, pace, [token.clone()]);
+                Arc::new(xgc::Xgc::new(client, base, token))
+            }
+            Cloud::Luchen | Cloud::Scnet | Cloud::CapitalOnline | Cloud::Neolink => {
+                return Err(ConnectError::new(
+                    Reason::Unsupported,
+                    format!("this version has no driver for {cloud} yet"),
+                ));
+            }
+        };
+        Ok(Arc::new(Breaker::new(driver, Arc::clone(&self.environment))))
+    }
+}
+
+fn pace(spec: &GpuProviderSpec) -> Result<Pace, ConnectError> {
+    let limit = spec
+        .limits
+        .as_ref()
+        .and_then(|limits| limits.requests_per_second.as_deref());
+    let Some(requests) = money::parse(limit) else {
+        return Ok(Pace::default());
+    };
+    Pace::per_second(requests).ok_or_else(|| {
+        ConnectError::new(
+            Reason::Invalid,
+            "spec.limits.requestsPerSecond must be more than 0: nothing could be done with the account",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::environment::System;
+
+    fn connect(spec: serde_json::Value, token: &str) -> Result<Arc<dyn Provider>, ConnectError> {
+        let policy = EndpointPolicy::new(["http://127.0.0.1:9000/xgc".parse().unwrap()]);
+        let connector = Connector::new(policy, Arc::new(System)).unwrap();
+        let spec: GpuProviderSpec = serde_json::from_value(spec).unwrap();
+        let keys = spec.cloud().map_or(&[][..], super::super::required_keys);
+        let credentials = keys.iter().map(|key| (*key, token)).collect();
+        connector.connect(&spec, &credentials)
+    }
+
+    fn refusal(spec: serde_json::Value, token: &str) -> (Reason, String) {
+        let error = connect(spec, token).err().expect("refused");
+        (error.reason(), error.to_string())
+    }
+
+    #[test]
+    fn an_account_at_xgc_is_connected() {
+        for spec in [
+            json!({"xgc": {"credentialsSecretRef": {"name": "x"}}}),
+            json!({"xgc": {"credentialsSecretRef": {"name": "x"}, "endpoint": ""}}),
+            json!({"xgc": {"credentialsSecretRef": {"name": "x"}, "endpoint": "http://127.0.0.1:9000/xgc"}}),
+            json!({"xgc": {"credentialsSecretRef": {"name": "x"}}, "limits": {"requestsPerSecond": "0.5"}}),
+            json!({"xgc": {"credentialsSecretRef": {"name": "x"}}, "limits": {"requestsPerSecond": ""}}),
+        ] {
+            let provider = connect(spec, "tok").ok().expect("connected");
+            assert_eq!(provider.capabilities().cloud, Cloud::Xgc);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_by_its_reason() {
+        let xgc = |endpoint: &str| json!({"xgc": {"credentialsSecretRef": {"name": "x"}, "endpoint": endpoint}});
+        let (reason, message) = refusal(xgc("http://169.254.169.254"), "hunter2");
+        assert_eq!(reason, Reason::EndpointNotAllowed);
+        assert!(
+            message.contains("--allow-endpoint http://169.254.169.254/"),
+            "{message}"
+        );
+        assert_eq!(refusal(xgc(""), "\n").0, Reason::CredentialsIncomplete);
+        let mut unlimited = xgc("");
+        unlimited["limits"] = json!({"requestsPerSecond": "0"});
+        assert_eq!(refusal(unlimited, "tok").0, Reason::Invalid);
+        assert_eq!(refusal(json!({}), "tok").0, Reason::Invalid);
+        let (reason, message) = refusal(json!({"luchen": {"credentialsSecretRef": {"name": "x"}}}), "tok");
+        assert_eq!(
+            (reason, message.as_str()),
+            (Reason::Unsupported, "this version has no driver for Luchen yet")
+        );
+    }
+}
