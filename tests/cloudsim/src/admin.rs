@@ -189,9 +189,9 @@ async fn faults(State(simulator): Driver) -> impl IntoResponse {
     Json(simulator.faults())
 }
 
-async fn set_fault(State(simulator): Driver, Json(fault): Json<Fault>) -> impl IntoResponse {
-    let id = simulator.set_fault(fault);
-    (StatusCode::CREATED, Json(json!({"id": id})))
+async fn set_fault(State(simulator): Driver, Json(fault): Json<Fault>) -> Result<impl IntoResponse, ControlError> {
+    let id = simulator.set_fault(fault)?;
+    Ok((StatusCode::CREATED, Json(json!({"id": id}))))
 }
 
 async fn clear_faults(State(simulator): Driver) -> StatusCode {

@@ -1,6 +1,7 @@
 //! The way of one call through the simulator: recognise, be met by faults, carry out, be met again, answer.
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -39,6 +40,9 @@ enum Ending {
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html";
+
+/// Between a body's last piece and the end of its connection.
+const TIME_TO_FLUSH: Duration = Duration::from_millis(20);
 
 /// Takes a call from its arrival to its answer.
 pub(crate) async fn carry_out(simulator: Arc<Simulator>, cloud: Cloud, request: Request) -> Delivery {
@@ -412,8 +416,13 @@ fn respond_in_part(reply: Reply, keep: Option<usize>, cut: bool) -> Response {
     let (content_type, whole) = encode(reply.body);
     let part = whole.slice(..keep.unwrap_or(whole.len() / 2).min(whole.len()));
     let mut response = if cut {
-        let pieces = vec![Ok(part), Err(std::io::Error::other("the simulator cuts this body"))];
-        let mut response = Response::new(HttpBody::from_stream(stream::iter(pieces)));
+        let broken = async {
+            // Whatever is still in hyper's buffer when a body fails is lost, so the head and the part go first.
+            sleep(TIME_TO_FLUSH).await;
+            Err(io::Error::other("the simulator cuts this body"))
+        };
+        let pieces = stream::once(async { Ok(part) }).chain(stream::once(broken));
+        let mut response = Response::new(HttpBody::from_stream(pieces));
         response
             .headers_mut()
             .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));

@@ -571,17 +571,21 @@ pub(crate) struct Target<'a> {
 }
 
 impl Fault {
+    /// Whether this operation, such as `xgc.deploy`, is meant.
+    pub(crate) fn is_on(&self, operation: &str) -> bool {
+        match self.on.strip_suffix('*') {
+            Some(prefix) => operation.starts_with(prefix),
+            None => self.on == operation,
+        }
+    }
+
     fn matches(&self, target: Target<'_>) -> bool {
-        let operation = match self.on.strip_suffix('*') {
-            Some(prefix) => target.operation.starts_with(prefix),
-            None => self.on == target.operation,
-        };
         let account = self
             .account
             .as_deref()
             .is_none_or(|wanted| target.account == Some(wanted));
         let machine = self.machine.is_none() || target.machines.iter().any(|name| self.covers(name));
-        operation && account && machine
+        self.is_on(target.operation) && account && machine
     }
 
     /// Whether a machine of this name is meant.

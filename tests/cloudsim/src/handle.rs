@@ -97,9 +97,15 @@ impl Cloudsim {
     }
 
     /// Sets a fault; gives the id by which it can be cleared.
+    ///
+    /// # Panics
+    ///
+    /// If no cloud has such an operation.
     #[allow(clippy::must_use_candidate, reason = "most faults are never cleared")]
     pub fn fault(&self, fault: Fault) -> u64 {
-        self.simulator.set_fault(fault)
+        self.simulator
+            .set_fault(fault)
+            .expect("the fault is for an operation that exists")
     }
 
     /// Every fault that was set and not cleared, with how often it was met.
@@ -200,7 +206,8 @@ impl Cloudsim {
         self.simulator.reset_calls();
     }
 
-    /// The calls that are held by a pause or a hang.
+    /// The calls that are held by a pause or a hang. One appears here a moment after it appears among the calls, so
+    /// what waits for a call to be held has to look here.
     #[must_use]
     pub fn held(&self) -> Vec<CallReport> {
         self.simulator.held()

@@ -73,3 +73,37 @@ impl SubAssign for Money {
         self.0 -= other.0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Money, Rate};
+
+    #[test]
+    fn small_steps_add_up_to_the_whole() {
+        let rate = Rate::per_hour(1.89);
+        let mut sum = Money::ZERO;
+        for _ in 0..3_600_000 / 7 {
+            sum += rate.over_millis(7);
+        }
+        sum += rate.over_millis(3_600_000 % 7);
+        assert_eq!(sum, Money::yuan(1.89));
+        assert!((sum.as_yuan() - 1.89).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn the_smallest_rate_is_not_lost() {
+        let rate = Rate::per_hour(0.00003);
+        assert!(rate.over_millis(1) > Money::ZERO);
+        assert_eq!(rate.over_millis(3_600_000), Money::yuan(0.00003));
+    }
+
+    #[test]
+    fn money_ends_one_millisecond_after_it_is_spent() {
+        let rate = Rate::per_hour(3.6);
+        let balance = Money::yuan(1.0);
+        let ends = balance.millis_until_negative(rate);
+        assert_eq!(ends, Some(1_000_001));
+        assert_eq!(Money::ZERO.millis_until_negative(rate), Some(1));
+        assert_eq!(balance.millis_until_negative(Rate::ZERO), None);
+    }
+}

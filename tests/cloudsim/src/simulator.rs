@@ -314,8 +314,19 @@ impl Simulator {
         }
     }
 
-    pub(crate) fn set_fault(&self, fault: Fault) -> u64 {
-        self.world().faults.set(fault)
+    /// Refused if no operation can ever match: a fault that is never met proves nothing.
+    pub(crate) fn set_fault(&self, fault: Fault) -> Result<u64, ControlError> {
+        let known = self.twins.iter().any(|twin| {
+            let cloud = twin.cloud();
+            twin.operations()
+                .iter()
+                .any(|operation| fault.is_on(&format!("{cloud}.{operation}")))
+        });
+        if known {
+            Ok(self.world().faults.set(fault))
+        } else {
+            Err(ControlError::Refused(format!("no operation {}", fault.on)))
+        }
     }
 
     pub(crate) fn faults(&self) -> Vec<FaultReport> {

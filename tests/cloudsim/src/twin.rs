@@ -12,6 +12,9 @@ use crate::{
 pub(crate) trait Twin: Send + Sync {
     fn cloud(&self) -> Cloud;
 
+    /// The names of its operations, without its own, such as `deploy`.
+    fn operations(&self) -> Vec<&'static str>;
+
     /// Says what a request is; changes nothing.
     fn recognise(&self, world: &World, request: &Request) -> Recognised;
 

@@ -8,7 +8,7 @@ use client::{Client, SOON, comes_to, order, start, start_with, with};
 use cloudsim::{Cause, Change, Cloudsim, Config, Pace};
 use serde_json::json;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Everything lasts so long that only the virtual clock gets it done.
 async fn start_slow() -> Cloudsim {
@@ -16,7 +16,7 @@ async fn start_slow() -> Cloudsim {
 }
 
 fn minute(sim: &Cloudsim) {
-    sim.advance(Duration::from_secs(60));
+    sim.advance(Duration::from_mins(1));
 }
 
 async fn status(client: &Client, id: &str) -> String {
@@ -247,7 +247,7 @@ async fn arrears_freeze_and_money_thaws() {
     let id = client.rent("n").await;
     minute(&sim);
     sim.xgc().account("u-1").set_balance(1.89).expect("an account");
-    sim.advance(HOUR - Duration::from_secs(30));
+    sim.advance(Duration::from_secs(3570));
     assert_eq!(status(&client, &id).await, "running");
     sim.advance(Duration::from_secs(40));
     assert_eq!(status(&client, &id).await, "freezing");
@@ -276,7 +276,7 @@ async fn frozen_machines_can_be_destroyed_for_arrears() {
     sim.xgc().account("u-1").set_balance(-1.0).expect("an account");
     sim.advance(Duration::from_secs(3500));
     assert!(sim.machine(&id).expect("a machine").alive);
-    sim.advance(Duration::from_secs(300));
+    sim.advance(Duration::from_mins(5));
     let gone = sim.machine(&id).expect("a machine");
     assert!(!gone.alive);
     assert_eq!(gone.destroyed_by, Some(Cause::Arrears));

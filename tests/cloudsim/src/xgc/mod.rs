@@ -85,6 +85,10 @@ impl Twin for Xgc {
         Cloud::Xgc
     }
 
+    fn operations(&self) -> Vec<&'static str> {
+        routes::names()
+    }
+
     fn recognise(&self, world: &World, request: &Request) -> Recognised {
         let account = wire::authenticate(world, &request.headers).ok();
         let Ok(matched) = routes::find(&request.method, &request.path) else {

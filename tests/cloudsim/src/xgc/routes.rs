@@ -84,6 +84,12 @@ const TABLE: [(Verb, &str, Operation); 18] = [
     (Get, "/open/recharge/order/{id}", Op::RechargeOrder),
 ];
 
+/// Every name that the log may have for an operation.
+pub(crate) fn names() -> Vec<&'static str> {
+    let known = TABLE.iter().map(|(_, _, operation)| operation.name());
+    known.chain([UNKNOWN]).collect()
+}
+
 /// An operation, and the id in its path.
 #[derive(Debug)]
 pub(crate) struct Matched {
