@@ -1,6 +1,6 @@
 //! The simulator as a program.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{fs, io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use cloudsim::{Cloudsim, Config, StartError};
@@ -61,6 +61,7 @@ async fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
         )
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
     match run(Options::parse()).await {
