@@ -19,7 +19,7 @@ use crate::environment::Environment;
 const FAILURES: u32 = 5;
 /// Pause after these; doubled with each further failed read.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// A cloud that is not called while that is of no use.
 ///
@@ -226,3 +226,6 @@ impl Provider for Breaker {
         self.call(Effect::Change, self.inner.delete(machine)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,7 @@ mod tests {
     use crate::environment::System;
 
     fn connect(spec: serde_json::Value, token: &str) -> Result<Arc<dyn Provider>, ConnectError> {
-        let policy = EndpointPolicy::new(["http://127.0.0.1:9000/xgc".parse().unwrap()]);
+        let policy = EndpointPolicy::new(["http://127.0.0.1:9000/xgc".parse().unwrap()]).unwrap();
         let connector = Connector::new(policy, Arc::new(System)).unwrap();
         let spec: GpuProviderSpec = serde_json::from_value(spec).unwrap();
         let keys = spec.cloud().map_or(&[][..], super::super::required_keys);
@@ -145,7 +145,7 @@ mod tests {
             json!({"xgc": {"credentialsSecretRef": {"name": "x"}}, "limits": {"requestsPerSecond": "0.5"}}),
             json!({"xgc": {"credentialsSecretRef": {"name": "x"}}, "limits": {"requestsPerSecond": ""}}),
         ] {
-            let provider = connect(spec, "tok").ok().expect("connected");
+            let provider = connect(spec, "tok").unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(provider.capabilities().cloud, Cloud::Xgc);
         }
     }

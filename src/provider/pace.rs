@@ -15,7 +15,7 @@ use crate::api::money::Decimal;
 /// Requests a second where the provider does not say.
 const DEFAULT_PER_SECOND: u32 = 100;
 /// Slowest pace: a request in a quarter of an hour. What is slower would look like an outage.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(900);
+const LONGEST_INTERVAL: Duration = Duration::from_mins(15);
 
 /// Lets requests through one after the other, evenly spaced: no second sees more of them than it should.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENT: Duration = Duration::from_secs(3600);
+    const PATIENT: Duration = Duration::from_hours(1);
 
     fn pace(requests: &str) -> Pace {
         Pace::per_second(requests.parse().unwrap()).unwrap()

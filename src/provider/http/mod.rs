@@ -68,6 +68,7 @@ pub struct Client {
     transport: Transport,
     pace: Pace,
     secrets: Secrets,
+    call_timeout: Duration,
 }
 
 impl Client {
@@ -79,6 +80,7 @@ impl Client {
             transport: transport.clone(),
             pace,
             secrets: Secrets::new(secrets),
+            call_timeout: CALL_TIMEOUT,
         }
     }
 
@@ -94,7 +96,7 @@ impl Client {
     /// [`Kind::Transient`] or [`Kind::RateLimited`] where the request was surely not sent or not accepted; else by its
     /// [`Effect`].
     pub async fn send(&self, request: Request) -> Result<Reply> {
-        let deadline = Instant::now() + CALL_TIMEOUT;
+        let deadline = Instant::now() + self.call_timeout;
         let (request, call) = request.into_parts(self.secrets.clone());
         if !self.pace.turn(TURN_TIMEOUT).await {
             return Err(call.error(
@@ -138,3 +140,6 @@ impl Client {
         Ok(reply)
     }
 }
+
+#[cfg(test)]
+mod tests;

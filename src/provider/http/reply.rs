@@ -11,7 +11,7 @@ use super::call::Call;
 use crate::provider::{Error, Kind, Result};
 
 /// Longest pause that a cloud can ask for: a wrong clock must not switch an account off for days.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// How much of a text that is not JSON is quoted.
 const QUOTED_CHARS: usize = 200;
 

@@ -8,7 +8,7 @@ use crate::api::instance::{PortProtocol, StopMode};
 use crate::provider::{Capabilities, Detail, Field, PriceKnown, RegionUse, VolumeUse, When};
 
 /// XGC.
-pub(super) static XGC: Capabilities = Capabilities {
+pub(super) const XGC: Capabilities = Capabilities {
     cloud: Cloud::Xgc,
     currency: "CNY",
     stop_modes: &[StopMode::ReleaseGpu, StopMode::KeepGpu],
@@ -37,6 +37,6 @@ pub(super) static XGC: Capabilities = Capabilities {
     in_place: &[(Field::Gpu, When::AtStart), (Field::Ports, When::Free)],
     // The vendor names no limit.
     longest_name: 64,
-    settle_after: Duration::from_secs(60),
+    settle_after: Duration::from_mins(1),
     always_ssh: true,
 };

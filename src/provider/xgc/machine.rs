@@ -142,14 +142,15 @@ fn jupyter(text: &str) -> Option<(String, Option<String>)> {
     url.set_fragment(None);
     url.set_username("").ok()?;
     url.set_password(None).ok()?;
-    let url = String::from(url);
-    // Written as the vendor writes it.
-    let url = if text.contains(url.as_str()) {
-        url
+    let bare = url.path() == "/";
+    let plain = String::from(url);
+    // Without a path, as the vendor writes it.
+    let plain = if bare {
+        plain.trim_end_matches('/').to_owned()
     } else {
-        url.trim_end_matches('/').to_owned()
+        plain
     };
-    Some((url, token))
+    Some((plain, token))
 }
 
 /// Every port of a running machine is published over HTTPS under a name of its own; the shell's is behind another one.

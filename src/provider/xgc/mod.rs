@@ -42,6 +42,9 @@ pub struct Xgc {
 }
 
 impl Xgc {
+    /// What XGC can do.
+    pub const CAPABILITIES: &'static Capabilities = &capabilities::XGC;
+
     /// The account that this token opens, at this base URL.
     #[must_use]
     pub fn new(client: Client, base: Url, token: SecretString) -> Self {
@@ -119,7 +122,7 @@ const SHUTDOWN_DESTROY: Command = Command {
 #[async_trait]
 impl Provider for Xgc {
     fn capabilities(&self) -> &'static Capabilities {
-        &capabilities::XGC
+        Self::CAPABILITIES
     }
 
     fn check(&self, spec: &GpuInstanceSpec) -> std::result::Result<(), Refusal> {
@@ -141,7 +144,7 @@ impl Provider for Xgc {
             .map(|amount| {
                 Some(Balance {
                     amount,
-                    currency: capabilities::XGC.currency,
+                    currency: Self::CAPABILITIES.currency,
                 })
             })
             .ok_or_else(|| answer.unreadable("no balance"))
