@@ -2,3 +2,10 @@
 pub mod api;
 pub mod environment;
 pub mod provider;
+pub mod cli;
+pub mod kubernetes;
+pub mod metrics;
+pub mod operator;
+pub mod server;
+pub mod shutdown;
+pub mod telemetry;

@@ -3,6 +3,7 @@
 pub mod billing;
 pub mod cloud;
 pub mod condition;
+pub mod crds;
 mod duration;
 pub mod instance;
 pub mod money;

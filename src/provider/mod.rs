@@ -14,6 +14,7 @@ mod gpu_model;
 pub mod http;
 pub mod loose;
 mod model;
+mod observed;
 pub mod pace;
 pub mod xgc;
 
@@ -25,6 +26,7 @@ pub use gpu_model::{GpuModel, market_name};
 pub use model::{
     Balance, Created, Identity, Listing, Machine, MachineSecrets, Order, Proof, Quote, Scope, Ssh, TaskState,
 };
+pub use observed::Observed;
 
 use async_trait::async_trait;
 
