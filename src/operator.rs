@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::api::MANAGER;
 use crate::cli::{Election, Run};
+use crate::controllers;
 use crate::environment::{Environment, System};
 use crate::kubernetes::{
     ConnectError, Elector, Events, Leadership, LeaseLost, Namespaces, Readiness, call, connect, wait_for_kinds,
@@ -76,6 +77,9 @@ pub enum Error {
     /// Another replica may lead now.
     #[error(transparent)]
     LeaseLost(#[from] LeaseLost),
+    /// The controllers cannot be put together.
+    #[error(transparent)]
+    Controllers(#[from] controllers::Error),
     /// The work ended by itself.
     #[error("the controllers ended unexpectedly: {0}")]
     Work(String),
@@ -157,7 +161,7 @@ async fn lead(mut context: Context, election: &Election, replica: &str) -> Resul
 /// Dropped half-way (leadership is lost), it ends them at once.
 async fn work(context: Context) -> Result<(), Error> {
     let (shutdown, events) = (context.shutdown.clone(), context.events.clone());
-    let mut controllers = AbortOnDrop(tokio::spawn(controllers(context)));
+    let mut controllers = AbortOnDrop(tokio::spawn(controllers::run(context)));
     let ended = tokio::select! {
         ended = &mut controllers.0 => Some(ended),
         () = shutdown.cancelled() => timeout(DRAIN, &mut controllers.0).await.ok(),
@@ -173,23 +177,18 @@ async fn work(context: Context) -> Result<(), Error> {
     events.flush(FLUSH).await;
     match ended {
         Some(Err(panicked)) => Err(Error::Work(panicked.to_string())),
-        Some(Ok(())) if !shutdown.is_cancelled() => Err(Error::Work("no reason was given".to_owned())),
-        Some(Ok(())) | None => Ok(()),
+        Some(Ok(Err(error))) => Err(error.into()),
+        Some(Ok(Ok(()))) if !shutdown.is_cancelled() => Err(Error::Work("no reason was given".to_owned())),
+        Some(Ok(Ok(()))) | None => Ok(()),
     }
 }
 
-struct AbortOnDrop(JoinHandle<()>);
+struct AbortOnDrop(JoinHandle<Result<(), controllers::Error>>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// The controllers of all kinds. They begin nothing new once the shutdown is asked for, and end when what they had
-/// begun has ended; dropped, they end at once.
-async fn controllers(context: Context) {
-    context.shutdown.cancelled().await;
 }
 
 /// The id that was chosen, else the first 8 hexadecimal digits of the UID of kube-system: it lives as long as the

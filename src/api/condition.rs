@@ -1,5 +1,7 @@
 //! Condition types and reasons: every word that status may say, in one file.
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use strum::IntoStaticStr;
 
 /// Type of a condition.
@@ -190,4 +192,70 @@ impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+pub enum Truth {
+    /// It does.
+    True,
+    /// It does not.
+    False,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Longest message that the API accepts.
+const LONGEST_MESSAGE: usize = 32_768;
+
+/// Sets a condition; its transition time moves only if its status does.
+pub fn set(
+    conditions: &mut Vec<Condition>,
+    kind: Type,
+    truth: Truth,
+    reason: Reason,
+    message: &str,
+    generation: i64,
+    now: Timestamp,
+) {
+    let status: &str = truth.into();
+    let old = conditions.iter().find(|condition| condition.type_ == kind.name());
+    let since = old
+        .filter(|condition| condition.status == status)
+        .map_or(Time(now), |old| old.last_transition_time.clone());
+    let new = Condition {
+        type_: kind.name().to_owned(),
+        status: status.to_owned(),
+        reason: reason.name().to_owned(),
+        message: message.chars().take(LONGEST_MESSAGE / 4).collect(),
+        observed_generation: Some(generation),
+        last_transition_time: since,
+    };
+    match conditions.iter_mut().find(|condition| condition.type_ == kind.name()) {
+        Some(old) => *old = new,
+        None => conditions.push(new),
+    }
+}
+
+/// Sets a condition that is there only while it holds.
+pub fn set_while(
+    conditions: &mut Vec<Condition>,
+    holds: bool,
+    kind: Type,
+    reason: Reason,
+    message: &str,
+    generation: i64,
+    now: Timestamp,
+) {
+    if holds {
+        set(conditions, kind, Truth::True, reason, message, generation, now);
+    } else {
+        conditions.retain(|condition| condition.type_ != kind.name());
+    }
+}
+
+/// The condition of this type.
+#[must_use]
+pub fn get(conditions: &[Condition], kind: Type) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.type_ == kind.name())
 }

@@ -9,6 +9,7 @@ pub mod instance;
 pub mod money;
 pub mod provider;
 pub mod quantity;
+pub mod remote_name;
 pub mod status;
 mod text;
 
@@ -32,7 +33,8 @@ pub const IN_USE_FINALIZER: &str = "gpuinstance.dev/in-use";
 pub const BINDING_ANNOTATION: &str = "gpuinstance.dev/binding";
 /// Annotation whose every new value makes the operator look at the cloud now.
 pub const RECONCILE_REQUESTED_ANNOTATION: &str = "gpuinstance.dev/reconcile-requested-at";
-/// Annotation by which a human settles a create whose outcome cannot be learned: `absent`, or `instance=<id>`.
+/// Annotation by which a human settles a create whose outcome cannot be learned: `<claim name>=absent`, or
+/// `<claim name>=<instanceId>`.
 pub const CREATE_OUTCOME_ANNOTATION: &str = "gpuinstance.dev/create-outcome";
 /// Annotation on a provider: ids of machines that `deletionPolicy` let go, comma-separated. They are never swept.
 pub const RELEASED_ANNOTATION: &str = "gpuinstance.dev/released";

@@ -38,6 +38,10 @@ pub struct GpuInstanceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub account_id: Option<String>,
+    /// The base URL through which the account is reached, where it is not the vendor's own; bound likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub endpoint: Option<String>,
     /// The intent to rent, written before the call that rents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,

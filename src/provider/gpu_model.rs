@@ -20,6 +20,12 @@ impl GpuModel {
     }
 }
 
+impl std::fmt::Display for GpuModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The name as the market writes it: the vendor's words taken off, the rest kept as it is.
 #[must_use]
 pub fn market_name(text: &str) -> String {

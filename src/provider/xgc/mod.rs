@@ -209,7 +209,7 @@ impl Provider for Xgc {
     /// for ever.
     async fn delete(&self, machine: &Machine) -> Result<()> {
         let (first, second) = match machine.state {
-            InstanceState::Running | InstanceState::Starting => (SHUTDOWN_DESTROY, DESTROY),
+            InstanceState::Running => (SHUTDOWN_DESTROY, DESTROY),
             _ => (DESTROY, SHUTDOWN_DESTROY),
         };
         match self.command(first, machine).await {

@@ -1,0 +1,91 @@
+//! What this process remembers of an instance between passes. Losing it costs time, never money.
+
+use jiff::Timestamp;
+
+use crate::account::Obstacle;
+use crate::api::status::InstanceState;
+use crate::provider::Quote;
+
+/// What is remembered of one instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Name of the claim that this process wrote: only it may send the call that the claim announces.
+    pub own_claim: Option<String>,
+    /// The create call that this process sent.
+    pub sent: Option<Sent>,
+    /// The last other call that changed something at the cloud.
+    pub action: Option<Action>,
+    /// When the cloud acknowledged a delete.
+    pub delete_acknowledged: Option<Timestamp>,
+    /// Until when nothing is tried, and why.
+    pub pause: Option<Pause>,
+    /// What the cloud asks for the machine, and for which generation of the spec it was asked.
+    pub quote: Option<(i64, Quote)>,
+    /// The generation for which provider and Secret were protected from deletion.
+    pub held_for: Option<i64>,
+    /// The last request, by annotation, to look at the cloud now.
+    pub requested_at: Option<String>,
+}
+
+/// A create call that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Name of its claim.
+    pub claim: String,
+    /// When it ended, or would have been cut off.
+    pub ended: Timestamp,
+    /// How.
+    pub result: SentResult,
+}
+
+/// How a create call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SentResult {
+    /// The cloud told the machine's id.
+    Instance(String),
+    /// The cloud told a task.
+    Task(String),
+    /// The cloud said no, clearly.
+    Refused,
+    /// Nobody knows; what was heard.
+    Unclear(String),
+}
+
+/// A call that changed something at the cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// What was asked for.
+    pub kind: ActionKind,
+    /// The machine.
+    pub instance_id: String,
+    /// The state that the machine was in.
+    pub before: InstanceState,
+    /// When the call ended.
+    pub ended: Timestamp,
+}
+
+/// What was asked of the cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionKind {
+    /// To start the machine.
+    Start,
+    /// To stop it.
+    Stop,
+    /// To save an image of it.
+    SaveImage,
+    /// To change it.
+    Update,
+    /// To delete it.
+    Delete,
+}
+
+/// A pause after a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub why: Obstacle,
+    /// The generation of the spec that it is for: a new one ends it.
+    pub generation: i64,
+}

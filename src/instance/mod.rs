@@ -1,0 +1,20 @@
+//! The loop over one instance: [`observe`] (read only), [`plan`] (pure), [`act`] (one call), [`publish`] (status,
+//! Secret, events; nothing when nothing changed).
+//!
+//! One [`step::Step`] a pass, so that every crash point lies between two passes or inside one call.
+
+mod act;
+mod connection;
+pub mod controller;
+mod drift;
+mod memory;
+mod observation;
+mod observe;
+mod pass;
+mod plan;
+mod project;
+mod publish;
+mod step;
+mod tell;
+
+pub use pass::Reconciler;

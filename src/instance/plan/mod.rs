@@ -1,0 +1,206 @@
+//! Decides. Pure: no clock, no client, no chance, so that every decision is a row in a table.
+
+mod keep;
+mod release;
+mod rent;
+mod settle;
+mod update;
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+use super::observation::{CloudView, Connection, InstanceView, Observation};
+use super::step::{Step, Wait};
+use crate::account::{Obstacle, verdict};
+use crate::api::GpuInstance;
+use crate::api::condition::Reason;
+use crate::api::instance::Power;
+
+/// How long a claim may wait for its call to be sent. Whoever finds somebody else's claim waits this long, and more.
+pub const CLAIM_WINDOW: Duration = Duration::from_secs(60);
+/// How long the cloud may go on showing the state from before a call that it accepted.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a machine may go on being there after a delete was accepted, before it is asked for again.
+pub const DELETE_PATIENCE: Duration = Duration::from_secs(60);
+/// How many starts against the cloud's will, and how many replacements of a machine, there may be in [`WINDOW`].
+pub const MOST_TRIES: i64 = 3;
+/// The span over which tries are counted.
+pub const WINDOW: Duration = Duration::from_secs(3600);
+
+/// What a pass works with.
+pub(super) struct Scene<'a> {
+    pub(super) object: &'a GpuInstance,
+    pub(super) seen: &'a Observation,
+    pub(super) now: Timestamp,
+}
+
+/// What to do with an instance, as it is seen now.
+#[must_use]
+pub fn plan(object: &GpuInstance, seen: &Observation, now: Timestamp) -> Step {
+    let scene = Scene { object, seen, now };
+    if object.metadata.deletion_timestamp.is_some() {
+        return release::plan(&scene);
+    }
+    let connection = match scene.connection() {
+        Ok(connection) => connection,
+        Err(step) => return step,
+    };
+    if object.spec.suspend {
+        return scene.suspended(connection);
+    }
+    if object.machine_id().is_some() {
+        keep::plan(&scene, connection)
+    } else if object.claim().is_some() {
+        settle::plan(&scene, connection)
+    } else {
+        rent::plan(&scene, connection)
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The account, if it can be used and is the one that the object is bound to; else what to do without.
+    pub(super) fn connection(&self) -> Result<&'a Connection, Step> {
+        let connection = match &self.seen.cloud {
+            CloudView::NotYet => {
+                return Err(Step::Wait(Wait {
+                    every_list: false,
+                    ..Wait::quietly()
+                }));
+            }
+            CloudView::Obstructed(obstacle) if obstacle.reason.is_outage() => {
+                return Err(Step::Wait(Wait::outage(obstacle.clone())));
+            }
+            CloudView::Obstructed(obstacle) => return Err(Step::Halt(obstacle.clone())),
+            CloudView::Connected(connection) => connection,
+        };
+        if let Some(changed) = self.account_changed(connection) {
+            return Err(Step::Halt(changed));
+        }
+        if let Some(outage) = &self.seen.evidence.outage {
+            let obstacle = Obstacle::new(verdict(&outage.error).reason, outage.error.message.clone());
+            return Err(Step::Wait(Wait::outage(obstacle)));
+        }
+        if self.seen.evidence.listed.is_none() {
+            return Err(Step::Wait(Wait::quietly()));
+        }
+        Ok(connection)
+    }
+
+    fn account_changed(&self, connection: &Connection) -> Option<Obstacle> {
+        let bound = self.object.bound_account()?;
+        let status = self.object.seen();
+        let holds = self.object.claim().is_some() || self.object.machine_id().is_some();
+        let moved =
+            status.account_id.is_some() && status.endpoint.as_deref().unwrap_or_default() != endpoint_of(connection);
+        (holds && (bound != connection.account.id || moved)).then(|| {
+            Obstacle::new(
+                Reason::AccountChanged,
+                format!(
+                    "the machine belongs to account {bound}{}, but the provider now speaks for account {}{}; nothing is done until the provider speaks for {bound} again, or deletionPolicy Retain gives the machine up",
+                    status.endpoint.filter(|_| moved).map_or_else(String::new, |endpoint| format!(" at {endpoint}")),
+                    connection.account.id,
+                    if moved { format!(" at {}", endpoint_of(connection)) } else { String::new() },
+                ),
+            )
+        })
+    }
+
+    /// What a suspended object does: it looks, and says what it would do.
+    fn suspended(&self, connection: &Connection) -> Step {
+        let mut awake = self.object.clone();
+        awake.spec.suspend = false;
+        let scene = Scene {
+            object: &awake,
+            ..*self
+        };
+        let step = if awake.machine_id().is_some() {
+            keep::plan(&scene, connection)
+        } else if awake.claim().is_some() {
+            settle::plan(&scene, connection)
+        } else {
+            rent::plan(&scene, connection)
+        };
+        match step {
+            // Knowing more changes nothing at the cloud.
+            Step::Record(..) | Step::WriteBinding | Step::FollowTask(_) if awake.claim().is_some() => step,
+            Step::Rest => Step::Suspended(None),
+            Step::Wait(wait) => match wait.standing {
+                super::step::Standing::Progress(why) => Step::Suspended(Some(why.message)),
+                _ => Step::Wait(wait),
+            },
+            Step::Halt(obstacle) => Step::Halt(obstacle),
+            step => Step::Suspended(Some(format!("suspended: {} is not done", verb(&step)))),
+        }
+    }
+
+    /// The pause after a failure that still holds, if this is the generation that it is for.
+    pub(super) fn pause(&self) -> Option<Step> {
+        let pause = self.seen.memory.pause.as_ref()?;
+        let holds = pause.generation == self.object.generation() && self.now < pause.until;
+        holds.then(|| {
+            let why = pause.why.clone();
+            if why.reason.is_outage() {
+                Step::Wait(
+                    Wait {
+                        every_list: false,
+                        ..Wait::outage(why)
+                    }
+                    .until(pause.until),
+                )
+            } else if why.reason.is_stalled() {
+                Step::Halt(why)
+            } else {
+                Step::Wait(
+                    Wait {
+                        every_list: false,
+                        ..Wait::progress(why.reason, why.message)
+                    }
+                    .until(pause.until),
+                )
+            }
+        })
+    }
+
+    pub(super) fn wants_running(&self) -> bool {
+        self.object.spec.power == Power::Running
+    }
+
+    /// Why nobody else may be rented to: the namespace is not allowed, or the provider is going away.
+    pub(super) fn barred(&self, connection: &Connection) -> Option<Obstacle> {
+        connection.forbidden.clone().or_else(|| connection.closing.clone())
+    }
+}
+
+/// The base URL through which an account is reached; empty for the vendor's own.
+pub(super) fn endpoint_of(connection: &Connection) -> &str {
+    connection.account.endpoint.as_deref().unwrap_or_default()
+}
+
+/// What a step does, in words for a message or a log line.
+#[must_use]
+pub fn verb(step: &Step) -> &'static str {
+    match step {
+        Step::Rest => "rest",
+        Step::Wait(_) => "wait",
+        Step::Halt(_) => "halt",
+        Step::Suspended(_) => "suspended",
+        Step::TakeFinalizer => "take the finalizer",
+        Step::HoldProvider => "protect the provider",
+        Step::Quote => "ask for the price",
+        Step::StorePassword => "store a password",
+        Step::Claim(_) => "claim",
+        Step::Create => "create",
+        Step::FollowTask(_) => "follow the task",
+        Step::Adopt(_) => "adopt",
+        Step::Record(..) => "record",
+        Step::WriteBinding => "write the binding",
+        Step::Start(_) => "start",
+        Step::Stop(_) => "stop",
+        Step::SaveImage => "save an image",
+        Step::Update(_) => "update",
+        Step::Delete(..) => "delete",
+        Step::Forget(..) => "forget",
+        Step::LetGo => "let go",
+        Step::DropFinalizer(_) => "drop the finalizer",
+    }
+}

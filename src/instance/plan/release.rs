@@ -1,0 +1,143 @@
+//! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
+
+use super::keep::asked_lately;
+use super::settle::believed_from;
+use super::{DELETE_PATIENCE, Scene, settle};
+use crate::account::Obstacle;
+use crate::api::condition::Reason;
+use crate::api::instance::{DeletionPolicy, StopMode};
+use crate::api::status::InstanceState;
+use crate::instance::memory::ActionKind;
+use crate::instance::observation::{Connection, InstanceView, later};
+use crate::instance::step::{Change, Step, Wait};
+use crate::provider::Machine;
+
+/// The next step towards letting the object go.
+pub(super) fn plan(scene: &Scene<'_>) -> Step {
+    let object = scene.object;
+    if !object.holds_finalizer() {
+        return Step::Rest;
+    }
+    match (object.machine_id(), object.claim()) {
+        (None, None) => nothing_held(scene),
+        (None, Some(_)) => unsettled(scene),
+        (Some(_), _) => match object.spec.deletion_policy() {
+            DeletionPolicy::Retain => Step::LetGo,
+            DeletionPolicy::Stop => stop_first(scene),
+            DeletionPolicy::Delete => delete(scene),
+        },
+    }
+}
+
+/// Nothing was claimed, or every claim came to nothing.
+fn nothing_held(scene: &Scene<'_>) -> Step {
+    if let Some(machine) = scene.seen.evidence.machines.first() {
+        return Step::Record(
+            vec![Change::Bind(machine.id.clone())],
+            Obstacle::new(
+                Reason::Deleting,
+                format!("found machine {}, which was made for this object", machine.id),
+            ),
+        );
+    }
+    Step::DropFinalizer("no machine was rented".to_owned())
+}
+
+/// An order whose outcome is not known is settled first, whatever the policy.
+fn unsettled(scene: &Scene<'_>) -> Step {
+    let ours = scene
+        .object
+        .claim()
+        .is_some_and(|claim| scene.seen.memory.own_claim.as_ref() == Some(&claim.name));
+    if ours && scene.seen.memory.sent.is_none() && scene.object.claim().is_some_and(|claim| claim.task.is_none()) {
+        return Step::Record(
+            vec![Change::Unclaim],
+            Obstacle::new(Reason::Deleting, "the order was not sent"),
+        );
+    }
+    match scene.connection() {
+        Ok(connection) => settle::plan(scene, connection),
+        Err(step) => step,
+    }
+}
+
+fn stop_first(scene: &Scene<'_>) -> Step {
+    let connection = match scene.connection() {
+        Ok(connection) => connection,
+        Err(step) => return step,
+    };
+    let Some(machine) = bound_machine(scene) else {
+        return gone_or_wait(scene, connection);
+    };
+    match machine.state {
+        InstanceState::Stopped | InstanceState::Frozen | InstanceState::Expired | InstanceState::Failed => Step::LetGo,
+        InstanceState::Running if !asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) => {
+            super::keep::stop(scene, connection, machine)
+        }
+        _ => Step::Wait(
+            Wait::progress(
+                Reason::Stopping,
+                format!("machine {} is stopped before this object goes", machine.id),
+            )
+            .list_after(scene.now),
+        ),
+    }
+}
+
+fn bound_machine<'a>(scene: &'a Scene<'_>) -> Option<&'a Machine> {
+    let id = scene.object.machine_id()?;
+    scene.seen.evidence.machines.iter().find(|machine| machine.id == id)
+}
+
+fn delete(scene: &Scene<'_>) -> Step {
+    let connection = match scene.connection() {
+        Ok(connection) => connection,
+        Err(step) => return step,
+    };
+    // The bound machine, and any other that was made for this object.
+    let remaining = scene
+        .seen
+        .evidence
+        .machines
+        .iter()
+        .find(|machine| machine.state != InstanceState::Deleting);
+    let Some(machine) = remaining else {
+        return gone_or_wait(scene, connection);
+    };
+    if asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE) {
+        return Step::Wait(deleting(&machine.id).list_after(scene.now));
+    }
+    if machine.state == InstanceState::Running && !connection.capabilities.deletes_running {
+        if asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) {
+            return Step::Wait(deleting(&machine.id).list_after(scene.now));
+        }
+        return Step::Stop(StopMode::ReleaseGpu);
+    }
+    if let Some(pause) = scene.pause() {
+        return pause;
+    }
+    Step::Delete(machine.id.clone(), "its object was deleted".to_owned())
+}
+
+fn deleting(id: &str) -> Wait {
+    Wait::progress(Reason::Deleting, format!("machine {id} is being deleted"))
+}
+
+fn gone_or_wait(scene: &Scene<'_>, connection: &Connection) -> Step {
+    let id = scene.object.machine_id().unwrap_or_default();
+    let absence = &scene.seen.evidence.absence;
+    let acknowledged = scene.seen.memory.delete_acknowledged.is_some();
+    if absence.lasted(connection.settle()) || (acknowledged && absence.confirmed()) {
+        return Step::DropFinalizer(format!("machine {id} is gone"));
+    }
+    let next = match absence.since {
+        Some(since) if !acknowledged => later(since, connection.settle_after),
+        _ => scene.now,
+    };
+    let earliest = scene
+        .object
+        .claim()
+        .filter(|_| scene.object.machine_id().is_none())
+        .map(|claim| believed_from(scene, connection, claim));
+    Step::Wait(deleting(&id).list_after(next.max(earliest.unwrap_or(next))))
+}

@@ -1,0 +1,162 @@
+//! An object without a machine: adopt one, or get as far as a claim.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{CLAIM_WINDOW, Scene};
+use crate::account::{Obstacle, attempt_of};
+use crate::api::condition::Reason;
+use crate::api::money;
+use crate::api::status::Claim;
+use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView, later};
+use crate::instance::step::{Change, Step, Wait};
+use crate::provider::Machine;
+
+/// The next step towards a machine.
+pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
+    let object = scene.object;
+    let adopts = object.spec.instance_id().is_some();
+    if !adopts && let Some(binding) = object.binding().filter(|binding| binding.uid != object.id()) {
+        return Step::Halt(Obstacle::new(
+            Reason::AdoptionUnconfirmed,
+            format!(
+                "this object was copied or restored: its annotation {} says that machine {} belongs to the object with UID {}; set spec.instanceId to take that machine over, or remove the annotation to rent a new one",
+                crate::api::BINDING_ANNOTATION,
+                binding.instance_id,
+                binding.uid
+            ),
+        ));
+    }
+    // A machine with this object's name can only be its own: status was lost after it was made.
+    let named = |machine: &&Machine| attempt_of(machine, object.id(), &scene.seen.installation).is_some();
+    if let Some(machine) = scene.seen.evidence.machines.iter().find(named) {
+        return Step::Record(
+            vec![Change::Bind(machine.id.clone())],
+            Obstacle::new(
+                Reason::Settling,
+                format!("found machine {}, which was made for this object", machine.id),
+            ),
+        );
+    }
+    if !adopts && !scene.wants_running() {
+        return Step::Rest;
+    }
+    if let Some(bar) = scene.barred(connection) {
+        return Step::Halt(bar);
+    }
+    if let Some(refusal) = &scene.seen.refusal {
+        return Step::Halt(Obstacle::new(refusal.reason, refusal.message.clone()));
+    }
+    if let Err(obstacle) = &scene.seen.script {
+        return Step::Halt(obstacle.clone());
+    }
+    if let Some(step) = foreign_secret(scene) {
+        return step;
+    }
+    if adopts {
+        adopt(scene, connection)
+    } else {
+        order(scene, connection)
+    }
+}
+
+/// The connection Secret must be ours, or ours to make, before any money is spent.
+fn foreign_secret(scene: &Scene<'_>) -> Option<Step> {
+    let name = crate::api::instance::connection_secret_name(
+        scene.object.metadata.name.as_deref().unwrap_or_default(),
+        &scene.object.spec,
+    );
+    match &scene.seen.secret {
+        SecretView::Absent | SecretView::Ours { .. } => None,
+        SecretView::Foreign => Some(Step::Halt(Obstacle::new(
+            Reason::SecretNotOwned,
+            format!(
+                "Secret {name} exists and does not belong to this instance; it is not touched: choose another spec.connectionSecretName, or remove it"
+            ),
+        ))),
+        SecretView::Unreadable(why) => Some(Step::Wait(
+            Wait::progress(Reason::Pending, format!("Secret {name} could not be read: {why}"))
+                .until(later(scene.now, super::PATIENCE)),
+        )),
+    }
+}
+
+fn adopt(scene: &Scene<'_>, connection: &Connection) -> Step {
+    let id = scene.object.spec.instance_id().unwrap_or_default();
+    match &scene.seen.adoption {
+        AdoptionView::Refused(obstacle) => Step::Halt(obstacle.clone()),
+        AdoptionView::NotFound | AdoptionView::NotAsked => Step::Halt(Obstacle::new(
+            Reason::InstanceNotFound,
+            format!(
+                "account {} has no machine {id}; nothing is rented instead",
+                connection.account.id
+            ),
+        )),
+        AdoptionView::Possible(_) if !scene.object.holds_finalizer() => Step::TakeFinalizer,
+        AdoptionView::Possible(_) if !connection.held => Step::HoldProvider,
+        AdoptionView::Possible(machine) => Step::Adopt(machine.id.clone()),
+    }
+}
+
+fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
+    let object = scene.object;
+    let status = object.seen();
+    if let Some(latch) = status
+        .price_latch
+        .as_ref()
+        .filter(|latch| latch.generation == object.generation())
+    {
+        return Step::Halt(price_above_cap(object.spec.max_price_per_hour.as_deref(), &latch.price));
+    }
+    if let Some(pause) = scene.pause() {
+        return pause;
+    }
+    if !object.holds_finalizer() {
+        return Step::TakeFinalizer;
+    }
+    if !connection.held {
+        return Step::HoldProvider;
+    }
+    let Some((_, quote)) = scene
+        .seen
+        .memory
+        .quote
+        .as_ref()
+        .filter(|(generation, _)| *generation == object.generation())
+    else {
+        return Step::Quote;
+    };
+    if let (Some(price), Some(cap)) = (quote.price_per_hour, object.spec.max_price_per_hour())
+        && price > cap
+    {
+        return Step::Halt(price_above_cap(
+            object.spec.max_price_per_hour.as_deref(),
+            &money::format(price),
+        ));
+    }
+    if connection.capabilities.chooses_password && !has_password(&scene.seen.secret) {
+        return Step::StorePassword;
+    }
+    let attempt = status.attempts + 1;
+    Step::Claim(Claim {
+        name: scene.seen.installation.name(object.id(), attempt).to_string(),
+        attempt,
+        since: Time(scene.now),
+        deadline: Time(later(scene.now, CLAIM_WINDOW)),
+        task: None,
+    })
+}
+
+fn has_password(secret: &SecretView) -> bool {
+    matches!(secret, SecretView::Ours { data, .. } if data.get("password").is_some_and(|password| !password.is_empty()))
+}
+
+/// The obstacle of a machine that costs too much.
+pub(super) fn price_above_cap(cap: Option<&str>, price: &str) -> Obstacle {
+    Obstacle::new(
+        Reason::PriceAboveCap,
+        format!(
+            "the machine costs {price} an hour, more than spec.maxPricePerHour {}; nothing is rented or started until the spec changes",
+            cap.unwrap_or_default()
+        ),
+    )
+}

@@ -1,0 +1,197 @@
+//! A claim without a machine: send the call, or find out what became of it. An order whose outcome is not known is
+//! never repeated; the cloud's lists say what happened.
+
+use jiff::Timestamp;
+
+use super::{PATIENCE, Scene};
+use crate::account::Obstacle;
+use crate::api::CREATE_OUTCOME_ANNOTATION;
+use crate::api::condition::Reason;
+use crate::api::status::Claim;
+use crate::instance::memory::SentResult;
+use crate::instance::observation::{Connection, InstanceView, later};
+use crate::instance::step::{Change, Step, Wait};
+
+/// The next step with a claim.
+pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
+    let Some(claim) = scene.object.claim() else {
+        return Step::Wait(Wait::quietly());
+    };
+    if let Some(step) = known_outcome(scene, claim) {
+        return step;
+    }
+    let ours = scene.seen.memory.own_claim.as_deref() == Some(claim.name.as_str());
+    let sent = scene.seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name);
+    match sent {
+        None if ours && claim.task.is_none() => send(scene, connection, claim),
+        _ => look(scene, connection, claim),
+    }
+}
+
+/// What is known without looking further: the machine is there, its id was told, or the cloud said no.
+fn known_outcome(scene: &Scene<'_>, claim: &Claim) -> Option<Step> {
+    let bind = |id: &str, how: &str| {
+        Step::Record(
+            vec![Change::Bind(id.to_owned())],
+            Obstacle::new(Reason::Creating, format!("machine {id} {how}")),
+        )
+    };
+    let unclaim = |why: String| Step::Record(vec![Change::Unclaim], Obstacle::new(Reason::Settling, why));
+    let evidence = &scene.seen.evidence;
+    if let Some(machine) = evidence.machines.first() {
+        return Some(bind(&machine.id, "was made for this object"));
+    }
+    if let Some(sent) = scene.seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name) {
+        match &sent.result {
+            SentResult::Instance(id) => return Some(bind(id, "was made for this object")),
+            SentResult::Task(task) if claim.task.as_ref() != Some(task) => {
+                return Some(Step::Record(
+                    vec![Change::Task(task.clone())],
+                    Obstacle::new(Reason::Creating, format!("the cloud makes the machine as task {task}")),
+                ));
+            }
+            SentResult::Refused => return Some(unclaim("the cloud refused the order".to_owned())),
+            SentResult::Task(_) | SentResult::Unclear(_) => {}
+        }
+    }
+    let word = scene
+        .object
+        .metadata
+        .annotations
+        .as_ref()?
+        .get(CREATE_OUTCOME_ANNOTATION)?;
+    match word.split_once('=') {
+        Some((name, "absent")) if name == claim.name => {
+            Some(unclaim(format!("a human says that {name} was never made")))
+        }
+        Some((name, id)) if name == claim.name && !id.is_empty() => Some(bind(id, "is this object's, a human says")),
+        _ => None,
+    }
+}
+
+/// Our own claim, whose call was not sent yet.
+fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
+    let since = claim.since.0;
+    if later(scene.now, connection.call_timeout) >= claim.deadline.0 {
+        return Step::Record(
+            vec![Change::Unclaim],
+            Obstacle::new(
+                Reason::Claimed,
+                "the claim ran out before the order could be sent; it is made anew",
+            ),
+        );
+    }
+    if let Some(bar) = scene.barred(connection) {
+        return Step::Record(vec![Change::Unclaim], bar);
+    }
+    if !scene.wants_running() {
+        return Step::Record(
+            vec![Change::Unclaim],
+            Obstacle::new(Reason::Stopped, "the machine is not wanted any more"),
+        );
+    }
+    let waiting = || {
+        Wait::progress(
+            Reason::Claimed,
+            format!("claimed as {}; making sure that no such machine exists", claim.name),
+        )
+    };
+    match scene.seen.evidence.listed {
+        Some(listed) if listed > since => match &scene.seen.evidence.incomplete {
+            None => Step::Create,
+            Some(why) => Step::Wait(
+                Wait::progress(
+                    Reason::Claimed,
+                    format!("claimed as {}; the cloud's list is not complete: {why}", claim.name),
+                )
+                .list_after(scene.now),
+            ),
+        },
+        _ => Step::Wait(waiting().list_after(since)),
+    }
+}
+
+/// A call that may have been sent: by us without a clear answer, by a process that died, or by one that is slow.
+fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
+    let seen = scene.seen;
+    let heard = seen.memory.sent.as_ref().and_then(|sent| match &sent.result {
+        SentResult::Unclear(heard) => Some(format!("the cloud's answer to the order was unclear ({heard})")),
+        _ => None,
+    });
+    let heard = heard.unwrap_or_else(|| "whether the order was sent is not known".to_owned());
+    if let Some(task) = &claim.task {
+        // The task tells more than absence does; if nobody knows it any more, absence is proven all the same.
+        let asked_lately = seen
+            .memory
+            .action
+            .as_ref()
+            .is_some_and(|action| later(action.ended, PATIENCE / 10) > scene.now);
+        if !asked_lately && !seen.evidence.absence.lasted(connection.settle()) {
+            return Step::FollowTask(task.clone());
+        }
+    }
+    if !seen.unexplained.is_empty() {
+        return Step::Halt(unknown(
+            claim,
+            &format!(
+                "{heard}, and the account shows machines whose names explain nothing ({}): any of them may be it",
+                seen.unexplained.join(", ")
+            ),
+        ));
+    }
+    if seen.evidence.absence.lasted(connection.settle()) {
+        return Step::Record(
+            vec![Change::Unclaim],
+            Obstacle::new(
+                Reason::Settling,
+                format!("{heard}; complete lists show no {}: none was made", claim.name),
+            ),
+        );
+    }
+    if let Some(why) = &seen.evidence.incomplete
+        && scene.now
+            > later(
+                believed_from(scene, connection, claim),
+                connection.settle_after.saturating_mul(3),
+            )
+    {
+        return Step::Halt(unknown(
+            claim,
+            &format!("{heard}, and the cloud's lists cannot prove that none was made: {why}"),
+        ));
+    }
+    Step::Wait(
+        Wait::progress(
+            Reason::Settling,
+            format!("{heard}; looking for {} before anything else is done", claim.name),
+        )
+        .list_after(next_proof(scene, connection, claim)),
+    )
+}
+
+fn unknown(claim: &Claim, why: &str) -> Obstacle {
+    Obstacle::new(
+        Reason::CreateOutcomeUnknown,
+        format!(
+            "{why}; look into the cloud's console, then annotate this object with {CREATE_OUTCOME_ANNOTATION}={name}=<instanceId> or {CREATE_OUTCOME_ANNOTATION}={name}=absent; nothing is rented meanwhile",
+            name = claim.name
+        ),
+    )
+}
+
+/// From when on a list may prove that the call made nothing: no call can be under way any more.
+pub(in crate::instance) fn believed_from(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Timestamp {
+    match scene.seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name) {
+        Some(sent) => sent.ended,
+        None => later(claim.deadline.0, connection.call_timeout),
+    }
+}
+
+/// After which moment the next list that proves something is begun; a moment to come means: not yet.
+fn next_proof(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Timestamp {
+    let absence = &scene.seen.evidence.absence;
+    match absence.since {
+        None => believed_from(scene, connection, claim),
+        Some(since) => later(since, connection.settle_after),
+    }
+}

@@ -1,0 +1,88 @@
+//! Publishes: the connection Secret, status, events. Writes nothing when nothing changed.
+
+use kube::ResourceExt;
+use kube::api::{Api, PostParams};
+
+use super::act::{Failure, Outcome};
+use super::observation::{CloudView, InstanceView, Observation, SecretView};
+use super::project::{Scene, Verdict, project};
+use super::step::Step;
+use super::{Reconciler, connection};
+use crate::api::GpuInstance;
+use crate::api::status::{GpuInstanceStatus, InstanceState};
+use crate::kubernetes::call;
+use crate::provider::Machine;
+
+impl Reconciler {
+    /// Makes public what came of a pass.
+    pub(super) async fn publish(
+        &self,
+        object: &GpuInstance,
+        seen: &Observation,
+        step: &Step,
+        outcome: &Outcome,
+        verdict: &Verdict,
+    ) -> Result<(), Failure> {
+        let secret_written = self.write_secret(object, seen).await?;
+        // What act has remembered belongs to what is seen.
+        let seen = Observation {
+            memory: self.memory(object.id()),
+            ..seen.clone()
+        };
+        let scene = Scene {
+            object,
+            seen: &seen,
+            changes: &outcome.changes,
+            verdict,
+            secret_written,
+            now: self.environment.now(),
+        };
+        let status = project(&scene);
+        self.tell(object, step, outcome, Some(&status));
+        if object.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        self.write_status(object, status).await
+    }
+
+    async fn write_status(&self, object: &GpuInstance, status: GpuInstanceStatus) -> Result<(), Failure> {
+        let api: Api<GpuInstance> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        let wanted = GpuInstance {
+            status: Some(status),
+            ..object.clone()
+        };
+        // The version that was read guards the write: a claim on a stale object is refused.
+        let written = call(api.replace_status(&object.name_any(), &PostParams::default(), &wanted)).await?;
+        self.wrote(written);
+        Ok(())
+    }
+
+    /// Brings the connection Secret up to date with a running machine; `true` if there is one of ours.
+    async fn write_secret(&self, object: &GpuInstance, seen: &Observation) -> Result<bool, Failure> {
+        let exists = matches!(seen.secret, SecretView::Ours { .. });
+        let CloudView::Connected(connected) = &seen.cloud else {
+            return Ok(exists);
+        };
+        let Some(machine) = bound_machine(object, seen).filter(|machine| machine.state == InstanceState::Running)
+        else {
+            return Ok(exists);
+        };
+        if object.metadata.deletion_timestamp.is_some()
+            || !matches!(seen.secret, SecretView::Absent | SecretView::Ours { .. })
+        {
+            return Ok(exists);
+        }
+        let before = match &seen.secret {
+            SecretView::Ours { data, .. } => data.clone(),
+            _ => connection::Data::new(),
+        };
+        let data = connection::data(&object.name_any(), connected.account.cloud, machine, &before);
+        connection::write(&self.client, object, &seen.secret, &data).await?;
+        Ok(true)
+    }
+}
+
+fn bound_machine<'a>(object: &GpuInstance, seen: &'a Observation) -> Option<&'a Machine> {
+    let id = object.machine_id()?;
+    seen.evidence.machines.iter().find(|machine| machine.id == id)
+}
