@@ -166,7 +166,7 @@ async fn an_image_is_saved_under_both_names_that_clients_use() {
 async fn a_machine_is_destroyed_by_the_command_that_fits_its_state() {
     for (state, verb) in [
         (InstanceState::Running, "shutdown_destroy"),
-        (InstanceState::Starting, "shutdown_destroy"),
+        (InstanceState::Starting, "destroy"),
         (InstanceState::Stopped, "destroy"),
         (InstanceState::Creating, "destroy"),
         (InstanceState::Frozen, "destroy"),
