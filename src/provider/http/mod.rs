@@ -42,7 +42,7 @@ const BODY_LIMIT: usize = 8 << 20;
 pub struct Transport(reqwest::Client);
 
 impl Transport {
-    /// Sets the connections up. Fails where the system has no certificates to check servers by.
+    /// Sets the connections up. Servers are checked by the certificates that the system trusts.
     pub fn new() -> Result<Self> {
         // Whoever installs the provider first wins, and all install the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
