@@ -104,8 +104,10 @@ fn tolerate(schema: &mut JSONSchemaProps) {
 }
 
 fn tidy(schema: &mut JSONSchemaProps) {
-    // A `null` then counts as absent, and is dropped by the API server: rules need not think of it.
-    schema.nullable = None;
+    // Where it is allowed, `null` counts as absent, to rules too. Beside `enum` it is refused whatever this says.
+    if schema.enum_.is_some() {
+        schema.nullable = None;
+    }
     // The bounds say the same; the API server warns of formats that it does not know.
     if schema.format.as_ref().is_some_and(|format| format.starts_with("uint")) {
         schema.format = None;

@@ -39,13 +39,17 @@ use super::text::present;
     ),
     selectable = ".spec.providerRef.name",
     validation = Rule::new("!has(oldSelf.status) || !(has(oldSelf.status.claim) || has(oldSelf.status.instanceId)) || self.spec.providerRef == oldSelf.spec.providerRef")
-        .message("spec.providerRef cannot change once a machine is claimed: delete this object and create another"),
+        .message("spec.providerRef cannot change once a machine is claimed: delete this object and create another")
+        .field_path(".spec.providerRef"),
     validation = Rule::new("!has(oldSelf.status) || !(has(oldSelf.status.claim) || has(oldSelf.status.instanceId)) || (has(self.spec.region) ? self.spec.region : '') == (has(oldSelf.spec.region) ? oldSelf.spec.region : '')")
-        .message("spec.region cannot change once a machine is claimed: delete this object and create another"),
+        .message("spec.region cannot change once a machine is claimed: delete this object and create another")
+        .field_path(".spec.region"),
     validation = Rule::new("!has(oldSelf.status) || !(has(oldSelf.status.claim) || has(oldSelf.status.instanceId)) || (has(self.spec.instanceId) ? self.spec.instanceId : '') == (has(oldSelf.spec.instanceId) ? oldSelf.spec.instanceId : '')")
-        .message("spec.instanceId cannot change once a machine is claimed: delete this object and create another"),
+        .message("spec.instanceId cannot change once a machine is claimed: delete this object and create another")
+        .field_path(".spec.instanceId"),
     validation = Rule::new("!has(oldSelf.status) || !(has(oldSelf.status.claim) || has(oldSelf.status.instanceId)) || (has(self.spec.connectionSecretName) ? self.spec.connectionSecretName : '') == (has(oldSelf.spec.connectionSecretName) ? oldSelf.spec.connectionSecretName : '')")
-        .message("spec.connectionSecretName cannot change once a machine is claimed: delete this object and create another"),
+        .message("spec.connectionSecretName cannot change once a machine is claimed: delete this object and create another")
+        .field_path(".spec.connectionSecretName"),
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

@@ -34,8 +34,9 @@ use super::text::present;
         json_path = ".status.conditions[?(@.type==\"Ready\")].message",
         priority = 1
     ),
-    validation = Rule::new("[has(self.spec.xgc) && has(self.spec.xgc.credentialsSecretRef.namespace), has(self.spec.luchen) && has(self.spec.luchen.credentialsSecretRef.namespace), has(self.spec.scnet) && has(self.spec.scnet.credentialsSecretRef.namespace), has(self.spec.capitalOnline) && has(self.spec.capitalOnline.credentialsSecretRef.namespace), has(self.spec.neolink) && has(self.spec.neolink.credentialsSecretRef.namespace)].all(set, !set)")
+    validation = Rule::new("[has(self.spec.xgc) && has(self.spec.xgc.credentialsSecretRef.__namespace__), has(self.spec.luchen) && has(self.spec.luchen.credentialsSecretRef.__namespace__), has(self.spec.scnet) && has(self.spec.scnet.credentialsSecretRef.__namespace__), has(self.spec.capitalOnline) && has(self.spec.capitalOnline.credentialsSecretRef.__namespace__), has(self.spec.neolink) && has(self.spec.neolink.credentialsSecretRef.__namespace__)].all(set, !set)")
         .message("credentialsSecretRef.namespace is for ClusterGpuProvider: a GpuProvider reads Secrets of its own namespace")
+        .field_path(".spec")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -104,8 +105,9 @@ pub struct GpuProviderSpec {
         json_path = ".status.conditions[?(@.type==\"Ready\")].message",
         priority = 1
     ),
-    validation = Rule::new("[!has(self.spec.xgc) || has(self.spec.xgc.credentialsSecretRef.namespace), !has(self.spec.luchen) || has(self.spec.luchen.credentialsSecretRef.namespace), !has(self.spec.scnet) || has(self.spec.scnet.credentialsSecretRef.namespace), !has(self.spec.capitalOnline) || has(self.spec.capitalOnline.credentialsSecretRef.namespace), !has(self.spec.neolink) || has(self.spec.neolink.credentialsSecretRef.namespace)].all(said, said)")
+    validation = Rule::new("[!has(self.spec.xgc) || has(self.spec.xgc.credentialsSecretRef.__namespace__), !has(self.spec.luchen) || has(self.spec.luchen.credentialsSecretRef.__namespace__), !has(self.spec.scnet) || has(self.spec.scnet.credentialsSecretRef.__namespace__), !has(self.spec.capitalOnline) || has(self.spec.capitalOnline.credentialsSecretRef.__namespace__), !has(self.spec.neolink) || has(self.spec.neolink.credentialsSecretRef.__namespace__)].all(said, said)")
         .message("credentialsSecretRef.namespace is needed in a ClusterGpuProvider")
+        .field_path(".spec")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterGpuProviderSpec {
