@@ -9,8 +9,14 @@ mod manifest;
 #[path = "bad_input/rows.rs"]
 mod rows;
 
-use manifest::object;
+use manifest::manifest;
 use rows::{CHANGES, FoundBy, Kind, ROWS};
+
+/// A manifest of this kind, read.
+fn object(kind: Kind, name: &str, fragment: &str) -> Value {
+    let manifest = manifest(kind, name, fragment);
+    serde_saphyr::from_str(&manifest).unwrap_or_else(|error| panic!("{manifest}: {error}"))
+}
 
 /// What the rules say of an object, or of a change to it.
 fn complaints(kind: Kind, new: &Value, old: Option<&Value>) -> Vec<String> {

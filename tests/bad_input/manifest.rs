@@ -1,33 +1,24 @@
 //! Manifests out of the rows.
 
-use serde_json::{Map, Value, json};
-
 use super::rows::Kind;
 
-pub fn yaml(text: &str) -> Value {
-    serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
-/// An object of this kind: the valid spec with the fragment laid over it.
-pub fn object(kind: Kind, name: &str, fragment: &str) -> Value {
-    let mut spec = yaml(kind.valid());
-    lay_over(spec.as_object_mut().unwrap(), fragment);
-    let mut metadata = json!({ "name": name });
-    if kind != Kind::ClusterProvider {
-        metadata["namespace"] = "ml".into();
+/// A manifest of this kind as a user writes it: the valid spec with the fragment laid over it.
+pub fn manifest(kind: Kind, name: &str, fragment: &str) -> String {
+    let field = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+    let said: Vec<_> = fragment.lines().map(field).collect();
+    let kept = kind.valid().lines().filter(|line| !said.contains(&field(line)));
+    let set = fragment.lines().filter(|line| !line.ends_with(": null"));
+    let mut spec: String = kept.chain(set).map(|line| format!("  {line}\n")).collect();
+    if spec.is_empty() {
+        spec.push_str("  {}\n");
     }
-    json!({ "apiVersion": "gpuinstance.dev/v1alpha1", "kind": kind.name(), "metadata": metadata, "spec": spec })
-}
-
-fn lay_over(spec: &mut Map<String, Value>, fragment: &str) {
-    if fragment.is_empty() {
-        return;
-    }
-    for (field, value) in yaml(fragment).as_object().unwrap() {
-        if value.is_null() {
-            spec.remove(field);
-        } else {
-            spec.insert(field.clone(), value.clone());
-        }
-    }
+    let namespace = if kind == Kind::ClusterProvider {
+        ""
+    } else {
+        ", namespace: ml"
+    };
+    format!(
+        "apiVersion: gpuinstance.dev/v1alpha1\nkind: {}\nmetadata: {{ name: {name}{namespace} }}\nspec:\n{spec}",
+        kind.name()
+    )
 }

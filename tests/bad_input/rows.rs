@@ -26,6 +26,7 @@ pub struct Row {
     pub fragment: &'static str,
     /// The essential part of the message.
     pub says: &'static str,
+    #[allow(dead_code, reason = "only the test without an API server picks by it")]
     pub found_by: FoundBy,
 }
 

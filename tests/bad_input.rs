@@ -1,0 +1,232 @@
+//! What a real API server says to the manifests that users get wrong, and that it takes those that we ship.
+//!
+//! `UPDATE=1 cargo test --test bad_input` writes the table in the docs anew.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use controlplane::{ControlPlane, Options};
+use gpu_instance_operator::api::crds;
+use serde_json::{Value, json};
+
+#[path = "bad_input/manifest.rs"]
+mod manifest;
+#[path = "bad_input/rows.rs"]
+mod rows;
+
+use manifest::manifest;
+use rows::{CHANGES, Kind, ROWS};
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// An API server with our kinds, and the namespace of the rows.
+fn api_server() -> &'static ControlPlane {
+    let plane = ControlPlane::shared(&Options::new().crds(in_repository("crds"))).unwrap();
+    static NAMESPACE: std::sync::Once = std::sync::Once::new();
+    NAMESPACE.call_once(|| {
+        plane.kubectl(&["create", "namespace", "ml"]).unwrap();
+    });
+    plane
+}
+
+/// What kubectl says to a manifest: as `Ok` if it was taken, warnings included.
+fn kubectl(plane: &ControlPlane, arguments: &[&str], manifest: &str) -> Result<String, String> {
+    let mut kubectl = plane
+        .kubectl_command()
+        .args(arguments)
+        .arg("--filename=-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    kubectl.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
+    let output = kubectl.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    if output.status.success() { Ok(said) } else { Err(said) }
+}
+
+/// What a user gets who applies this, without anything being changed.
+fn try_to_apply(manifest: &str) -> Result<String, String> {
+    kubectl(api_server(), &["apply", "--dry-run=server"], manifest)
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_kinds_are_installed_without_a_word_of_complaint() {
+    let plane = ControlPlane::start(&Options::new()).unwrap();
+    let said = kubectl(&plane, &["apply", "--server-side"], &crds::yaml().unwrap()).unwrap();
+    assert!(!said.contains("Warning"), "{said}");
+    for crd in crds::all() {
+        let name = format!("crd/{}", crd.metadata.name.unwrap());
+        plane
+            .kubectl(&["wait", "--for=condition=Established", &name, "--timeout=30s"])
+            .unwrap();
+        let seen = parse(&plane.kubectl(&["get", &name, "--output=json"]).unwrap());
+        for condition in seen["status"]["conditions"].as_array().unwrap() {
+            let good = matches!(condition["type"].as_str(), Some("Established" | "NamesAccepted"));
+            assert!(good && condition["status"] == "True", "{name}: {condition}");
+        }
+    }
+    let listed = plane
+        .kubectl(&["api-resources", "--categories=gpu", "--output=name"])
+        .unwrap();
+    assert_eq!(listed.lines().count(), crds::all().len(), "{listed}");
+}
+
+#[test]
+fn every_wrong_manifest_is_refused_with_a_message_that_helps() {
+    for row in ROWS {
+        let said = try_to_apply(&manifest(row.kind, "wrong", row.fragment));
+        let refused = said.as_ref().is_err_and(|said| said.contains(row.says));
+        assert!(
+            refused,
+            "{}: expected {:?}, but kubectl says {said:?}",
+            row.what, row.says
+        );
+    }
+}
+
+#[test]
+fn every_kind_is_taken_as_the_rows_begin_with_it() {
+    for kind in [Kind::Instance, Kind::Provider, Kind::ClusterProvider] {
+        let said = try_to_apply(&manifest(kind, "right", ""));
+        assert!(said.is_ok(), "{}: {said:?}", kind.name());
+    }
+}
+
+#[test]
+fn null_counts_as_absent() {
+    // The space keeps these lines: without it a fragment's `null` takes the field away.
+    let fragment = "region: null \nxgc: null \nluchen: {}\nrestartedAt: null \nstartupScript: null ";
+    let manifest = manifest(Kind::Instance, "nulls", fragment);
+    assert!(manifest.contains("  xgc: null"), "{manifest}");
+    let said = kubectl(api_server(), &["apply", "--server-side", "--dry-run=server"], &manifest);
+    assert!(said.is_ok(), "{said:?}");
+}
+
+#[test]
+fn what_names_a_machine_cannot_change_once_it_is_claimed() {
+    let plane = api_server();
+    let claim = json!({ "status": { "claim": {
+        "name": "gi-1-2-1", "attempt": 1, "since": "2026-01-01T00:00:00Z", "deadline": "2026-01-01T00:01:00Z"
+    }}});
+    for (n, change) in CHANGES.iter().enumerate() {
+        let name = format!("claimed-{n}");
+        let after = manifest(Kind::Instance, &name, change.after);
+        plane.apply(&manifest(Kind::Instance, &name, change.before)).unwrap();
+        let free = kubectl(plane, &["apply", "--server-side", "--dry-run=server"], &after);
+        assert!(free.is_ok(), "{} before the claim: {free:?}", change.what);
+
+        let patch = format!("--patch={claim}");
+        let arguments = [
+            "patch",
+            "gpuinstance",
+            &name,
+            "--namespace=ml",
+            "--subresource=status",
+            "--type=merge",
+            &patch,
+        ];
+        plane.kubectl(&arguments).unwrap();
+        let said = kubectl(plane, &["apply", "--server-side", "--dry-run=server"], &after);
+        let refused = said.as_ref().is_err_and(|said| said.contains(change.says));
+        assert!(
+            refused,
+            "{}: expected {:?}, but kubectl says {said:?}",
+            change.what, change.says
+        );
+    }
+}
+
+#[test]
+fn status_takes_words_that_this_version_does_not_know() {
+    let plane = api_server();
+    plane.apply(&manifest(Kind::Instance, "from-the-future", "")).unwrap();
+    let patch = json!({ "status": { "state": "Hibernating" } });
+    let patch = format!("--patch={patch}");
+    let instance = ["gpuinstance", "from-the-future", "--namespace=ml"];
+    let arguments = [
+        &["patch", "--subresource=status", "--type=merge", &patch],
+        &instance[..],
+    ]
+    .concat();
+    plane.kubectl(&arguments).unwrap();
+    let seen = parse(
+        &plane
+            .kubectl(&[&["get", "--output=json"], &instance[..]].concat())
+            .unwrap(),
+    );
+    assert_eq!(seen["status"]["state"], "Hibernating");
+    let read: gpu_instance_operator::api::GpuInstance = serde_json::from_value(seen).unwrap();
+    let state = read.status.unwrap().state.unwrap();
+    assert_eq!(state, gpu_instance_operator::api::InstanceState::Unknown);
+}
+
+#[test]
+fn every_sample_is_taken() {
+    let mut samples = 0;
+    for file in std::fs::read_dir(in_repository("deploy/samples")).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let said = try_to_apply(&text);
+        assert!(
+            said.as_ref().is_ok_and(|said| !said.contains("Warning")),
+            "{}: {said:?}",
+            path.display()
+        );
+        samples += 1;
+    }
+    assert_eq!(samples, gpu_instance_operator::api::Cloud::ALL.len());
+}
+
+#[test]
+fn the_docs_show_every_row() {
+    let file = in_repository("docs/bad-input.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, table()).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(kept == table(), "docs/bad-input.md is stale: run `make generate`");
+}
+
+fn table() -> String {
+    let mut text = String::from(
+        "# What you get for a wrong manifest\n\n\
+         Generated by `make generate` from the rows that `tests/bad_input.rs` applies to a real API server; not to be\n\
+         edited. Each fragment is a part of `spec`; `null` stands for a field that is left out. All of this is refused\n\
+         before anything is rented. What only the cloud or the provider can know (a model that it does not have, a field\n\
+         that it cannot honour) is told by the condition `Ready` instead.\n",
+    );
+    for kind in [Kind::Instance, Kind::Provider, Kind::ClusterProvider] {
+        text += &format!(
+            "\n## {}\n\n| what is wrong | manifest | what you get |\n|---|---|---|\n",
+            kind.name()
+        );
+        for row in ROWS.iter().filter(|row| row.kind == kind) {
+            text += &line(row.what, row.fragment, row.says);
+        }
+    }
+    text += "\n## A GpuInstance whose machine is claimed\n\n| what is wrong | change | what you get |\n|---|---|---|\n";
+    for change in CHANGES {
+        text += &line(
+            change.what,
+            &format!("{}\n→ {}", change.before, change.after),
+            change.says,
+        );
+    }
+    text
+}
+
+fn line(what: &str, fragment: &str, says: &str) -> String {
+    let code = |text: &str| format!("`{}`", text.replace('|', "\\|"));
+    let fragment: Vec<_> = fragment.lines().map(code).collect();
+    format!("| {what} | {} | {} |\n", fragment.join("<br>"), code(says))
+}
