@@ -38,21 +38,27 @@ impl Holding {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     holdings: BTreeMap<String, Holding>,
+    room_made: u64,
 }
 
 impl Ledger {
     /// Records what an object holds, as its own status says.
     pub fn record(&mut self, uid: &str, holding: Holding) {
-        if holding == Holding::default() {
-            self.holdings.remove(uid);
+        let price = holding.price;
+        let before = if holding == Holding::default() {
+            self.holdings.remove(uid).map(|before| (before.claimed, before.price))
         } else {
-            self.holdings.insert(uid.to_owned(), holding);
+            self.holdings.insert(uid.to_owned(), holding).map(|before| (false, before.price))
+        };
+        if before.is_some_and(|(place, before)| place || before > price) {
+            self.room_made += 1;
         }
     }
 
-    /// Forgets an object that is gone. `true` if that makes room for others.
-    pub fn forget(&mut self, uid: &str) -> bool {
-        self.holdings.remove(uid).is_some()
+    /// How often room was made for others.
+    #[must_use]
+    pub fn room_made(&self) -> u64 {
+        self.room_made
     }
 
     /// The other object that holds this machine.
@@ -94,6 +100,12 @@ impl Ledger {
                 "the provider's limits allow {most} instances, and {count} are claimed or held"
             ));
         }
+        self.reserve_price(uid, price, limits)
+    }
+
+    /// Reserves what a machine that is held already may cost from now on.
+    pub fn reserve_price(&mut self, uid: &str, price: Option<Decimal>, limits: &Limits) -> Result<(), String> {
+        let others = || self.holdings.iter().filter(|(other, _)| other.as_str() != uid).map(|(_, holding)| holding);
         if let Some(most) = money::parse(limits.price_per_hour.as_deref()) {
             let spent: Decimal = others().map(|holding| holding.price).sum();
             let Some(price) = price else {
@@ -145,7 +157,9 @@ mod tests {
         );
         let refusal = ledger.reserve("b", None, &limits(Some(1), None)).unwrap_err();
         assert!(refusal.contains("allow 1 instances"), "{refusal}");
-        assert!(ledger.forget("a"));
+        let before = ledger.room_made();
+        ledger.record("a", Holding::default());
+        assert_eq!(ledger.room_made(), before + 1);
         assert_eq!(ledger.reserve("b", None, &limits(Some(1), None)), Ok(()));
     }
 

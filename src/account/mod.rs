@@ -74,6 +74,7 @@ struct Interest {
     name: String,
     subject: Subject,
     wake: Wake,
+    waits_for_room: bool,
     absence: Absence,
     seen: Vec<Machine>,
 }
@@ -128,6 +129,8 @@ struct State {
 const TRANSITION_INTERVAL: Duration = Duration::from_secs(2);
 /// Least time between two lists that instances ask for, so that a burst of them shares one.
 const DEMAND_GAP: Duration = Duration::from_millis(250);
+/// One place that becomes free is for one of those that wait: waking them all would be work for nothing.
+const MOST_WOKEN_FOR_ROOM: usize = 4;
 /// One failure is a hiccup, two are an outage: status is written for outages only.
 const FAILURES_OF_AN_OUTAGE: u32 = 2;
 
@@ -147,7 +150,7 @@ impl Account {
     }
 
     /// Says what an instance looks for, and reads the evidence. Looking for something else starts the evidence over.
-    pub fn watch(&self, instance: InstanceRef, subject: Subject, wake: Wake) -> Evidence {
+    pub fn watch(&self, instance: InstanceRef, subject: Subject) -> Evidence {
         let mut state = self.state();
         let state = &mut *state;
         let latest = state.latest.clone();
@@ -158,7 +161,8 @@ impl Account {
             namespace: instance.namespace,
             name: instance.name,
             subject: subject.clone(),
-            wake,
+            wake: Wake::OnChange,
+            waits_for_room: false,
             absence: Absence::default(),
             seen: Vec::new(),
         });
@@ -166,7 +170,6 @@ impl Account {
             interest.absence = Absence::default();
             interest.subject = subject;
         }
-        interest.wake = wake;
         interest.seen.clone_from(&machines);
         Evidence {
             listed: latest.as_ref().map(|snapshot| snapshot.begun),
@@ -183,22 +186,40 @@ impl Account {
         }
     }
 
-    /// Changes when an instance is woken, once it is known what it waits for.
-    pub fn wake_on(&self, uid: &str, wake: Wake) {
+    /// Changes when an instance is woken, once it is known what it waits for; `true` if the account must be listed
+    /// faster for it from now on.
+    pub fn wake_on(&self, uid: &str, wake: Wake) -> bool {
+        let mut state = self.state();
+        let before = state.interests.get_mut(uid).map(|interest| std::mem::replace(&mut interest.wake, wake));
+        wake == Wake::EveryList && before == Some(Wake::OnChange)
+    }
+
+    /// Says whether an instance waits for room within the limits.
+    pub fn wait_for_room(&self, uid: &str, waits: bool) {
         if let Some(interest) = self.state().interests.get_mut(uid) {
-            interest.wake = wake;
+            interest.waits_for_room = waits;
         }
     }
 
-    /// Forgets an instance that is gone, and tells who may profit from the room that it leaves.
-    pub fn forget(&self, uid: &str) -> Vec<InstanceRef> {
+    /// How often room was made: a pause for want of room is over when this has moved.
+    #[must_use]
+    pub fn room_made(&self) -> u64 {
+        self.state().ledger.room_made()
+    }
+
+    /// Some of those that wait for room, in turn.
+    #[must_use]
+    pub fn next_for_room(&self) -> Vec<InstanceRef> {
+        let state = self.state();
+        let waiting = state.interests.values().filter(|interest| interest.waits_for_room);
+        waiting.take(MOST_WOKEN_FOR_ROOM).map(Interest::instance).collect()
+    }
+
+    /// Forgets an instance that is gone.
+    pub fn forget(&self, uid: &str) {
         let mut state = self.state();
         state.interests.remove(uid);
-        if state.ledger.forget(uid) {
-            state.everyone()
-        } else {
-            Vec::new()
-        }
+        state.ledger.record(uid, Holding::default());
     }
 
     /// Asks for a list begun after this moment.
@@ -300,6 +321,11 @@ impl Account {
     #[must_use]
     pub fn holds(&self, uid: &str) -> bool {
         self.state().ledger.holds(uid)
+    }
+
+    /// Reserves what a start may cost, within the limits; the error says what is in the way.
+    pub fn reserve_start(&self, uid: &str, price: Option<Decimal>, limits: &Limits) -> Result<(), String> {
+        self.state().ledger.reserve_price(uid, price, limits)
     }
 
     /// Reserves room within the limits; the error says what is in the way.

@@ -1,6 +1,6 @@
 //! One pass over a provider: credentials, list, wake, publish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -375,6 +375,7 @@ impl Ticker {
         if let Some(strays) = &strays {
             self.tell_orphans(provider, strays);
         }
+        self.count_instances();
         if wanted != provider.status
             && let Err(error) = super::controller::write_status(&self.client, &provider.key, wanted).await
             && !error.is_conflict()
@@ -382,6 +383,17 @@ impl Ticker {
         {
             warn!(provider = %provider.key, %error, "the provider's status could not be written");
         }
+    }
+
+    fn count_instances(&self) {
+        let mut counts = HashMap::new();
+        for guarded in self.cache.instances() {
+            let status = guarded.0.as_ref().ok().and_then(|instance| instance.status.as_ref());
+            if let Some((cloud, state)) = status.and_then(|status| status.cloud().zip(status.state)) {
+                *counts.entry((cloud, state)).or_default() += 1;
+            }
+        }
+        self.metrics.set_instances(&counts);
     }
 
     fn strays(&self, account: &Account) -> Option<Strays> {

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::connection::{self, Data};
-use super::memory::{Action, ActionKind, Sent, SentResult};
+use super::memory::{Action, ActionKind, Quoted, Sent, SentResult};
 use super::observation::{InstanceView, Observation, SecretView};
 use super::step::{Change, Step};
 use super::{Reconciler, drift};
@@ -212,8 +212,9 @@ impl Stage<'_> {
     async fn quote(&self) -> Acted {
         let quote = self.connected()?.driver.quote(&self.object.spec).await?;
         let generation = self.object.generation();
+        let at = self.reconciler.environment.now();
         self.reconciler
-            .remember(self.object.id(), |memory| memory.quote = Some((generation, quote)));
+            .remember(self.object.id(), |memory| memory.quote = Some(Quoted { generation, quote, at }));
         Ok(Outcome::done(Vec::new()))
     }
 
@@ -231,12 +232,7 @@ impl Stage<'_> {
     /// Reserves room and intends to rent. The claim itself is written with status, guarded by the version read.
     fn claim(&self, claim: &Claim) -> Acted {
         let connected = self.connected()?;
-        let quoted = self
-            .seen
-            .memory
-            .quote
-            .as_ref()
-            .and_then(|(_, quote)| quote.price_per_hour);
+        let quoted = self.seen.memory.quote.as_ref().and_then(|quoted| quoted.quote.price_per_hour);
         let most = quoted.or_else(|| self.object.spec.max_price_per_hour());
         let limits = connected.provider.spec.limits.clone().unwrap_or_default();
         connected
@@ -383,6 +379,7 @@ impl Stage<'_> {
             self.reconciler.remember(self.object.id(), |memory| {
                 memory.own_claim = None;
                 memory.sent = None;
+                memory.quote = None;
             });
             if let Some(connected) = self.connected {
                 connected.account.record(self.object.id(), Holding::default());
@@ -420,7 +417,7 @@ impl Stage<'_> {
         let price = machine.price_per_hour.or_else(|| self.object.spec.max_price_per_hour());
         connected
             .account
-            .reserve(self.object.id(), price, &limits)
+                        .reserve_start(self.object.id(), price, &limits)
             .map_err(|why| Failure::Obstacle(Obstacle::new(Reason::LimitReached, why)))?;
         connected.account.record(
             self.object.id(),

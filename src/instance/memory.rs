@@ -19,8 +19,8 @@ pub struct Memory {
     pub delete_acknowledged: Option<Timestamp>,
     /// Until when nothing is tried, and why.
     pub pause: Option<Pause>,
-    /// What the cloud asks for the machine, and for which generation of the spec it was asked.
-    pub quote: Option<(i64, Quote)>,
+    /// What the cloud asks for the machine.
+    pub quote: Option<Quoted>,
     /// The generation for which provider and Secret were protected from deletion.
     pub held_for: Option<i64>,
     /// The last request, by annotation, to look at the cloud now.
@@ -79,6 +79,17 @@ pub enum ActionKind {
     Delete,
 }
 
+/// What the cloud asked for a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// The generation of the spec that it was asked for.
+    pub generation: i64,
+    /// The answer.
+    pub quote: Quote,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A pause after a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
@@ -88,4 +99,6 @@ pub struct Pause {
     pub why: Obstacle,
     /// The generation of the spec that it is for: a new one ends it.
     pub generation: i64,
+    /// For want of room: how often room had been made by then. More room ends it too.
+    pub room_made: Option<u64>,
 }

@@ -11,7 +11,7 @@ use super::drift;
 use super::memory::Memory;
 use super::observation::{AdoptionView, CloudView, Connection, InstanceView, Observation, later};
 use super::{Reconciler, connection};
-use crate::account::{Connected, Evidence, InstanceRef, Obstacle, ProviderKey, Session, Subject, Wake};
+use crate::account::{Connected, Evidence, InstanceRef, Obstacle, ProviderKey, Session, Subject};
 use crate::api::GpuInstance;
 use crate::api::condition::Reason;
 use crate::api::remote_name::RemoteName;
@@ -39,6 +39,8 @@ impl Reconciler {
             script,
         };
         if let (CloudView::Connected(connection), Some(connected)) = (&seen.cloud, &session) {
+            let room_made = connected.account.room_made();
+            seen.memory.pause = seen.memory.pause.filter(|pause| pause.room_made.is_none_or(|before| before == room_made));
             seen.digests = drift::digests(
                 &object.spec,
                 seen.script.as_ref().ok().and_then(Option::as_deref),
@@ -47,11 +49,7 @@ impl Reconciler {
             seen.refusal = refusal(object, connected);
             let bound = object.bound_account();
             if bound.is_none_or(|bound| bound == connection.account.id) {
-                seen.evidence = connected.account.watch(
-                    reference(object),
-                    subject(object, &seen.memory, connection),
-                    Wake::OnChange,
-                );
+                seen.evidence = connected.account.watch(reference(object), subject(object, &seen.memory, connection));
                 seen.adoption = self.adoption(object, connected);
                 seen.unexplained = object
                     .claim()

@@ -25,7 +25,7 @@ use crate::metrics::{self, Metrics};
 use crate::provider::Kind;
 
 /// A halted object is looked at again after this time all the same: somebody may have mended what no watch shows.
-const LOOK_AGAIN: Duration = Duration::from_secs(600);
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After a pass that found the object changed meanwhile: the watch brings the change at any moment.
 const STALE: Duration = Duration::from_millis(100);
 
@@ -63,12 +63,16 @@ pub struct Remembered {
     memory: Memory,
     /// The object as this process wrote it last: newer than the cache for a moment.
     written: Option<Arc<GpuInstance>>,
+    /// The version of that: an object from the cache that is older is of no use.
+    version: u64,
 }
 
 impl Reconciler {
     /// Takes an instance one step further, and says when to look again.
     pub async fn pass(&self, cached: &GpuInstance) -> Duration {
-        let object = self.newest(cached);
+        let Some(object) = self.newest(cached) else {
+            return STALE;
+        };
         let memory = self.heed_request(&object);
         let (seen, connected) = self.observe(&object, memory).await;
         self.account_for(&object, connected.as_ref());
@@ -99,24 +103,24 @@ impl Reconciler {
         }
     }
 
-    /// The object as it is known best: from the cache, unless this process has written it since.
-    fn newest(&self, cached: &GpuInstance) -> Arc<GpuInstance> {
+    /// The object as it is known best: as this process wrote it last, until the cache has that or something newer.
+    /// `None` while nothing that new is at hand.
+    fn newest(&self, cached: &GpuInstance) -> Option<Arc<GpuInstance>> {
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let remembered = memories.entry(cached.id().to_owned()).or_default();
-        match &remembered.written {
-            Some(written) if version(written) > version(cached) => Arc::clone(written),
-            _ => {
-                remembered.written = None;
-                Arc::new(cached.clone())
-            }
+        if version(cached) >= remembered.version {
+            remembered.written = None;
+            return Some(Arc::new(cached.clone()));
         }
+        remembered.written.clone()
     }
 
     /// Remembers the object as the API server has returned it.
     pub(super) fn wrote(&self, object: GpuInstance) {
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid = object.id().to_owned();
-        memories.entry(uid).or_default().written = Some(Arc::new(object));
+        let remembered = memories.entry(object.id().to_owned()).or_default();
+        remembered.version = version(&object);
+        remembered.written = Some(Arc::new(object));
     }
 
     fn drop_written(&self, uid: &str) {
@@ -145,10 +149,15 @@ impl Reconciler {
     pub(super) fn forget(&self, uid: &str, connected: Option<&Connected>) {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.backoff.forget(uid);
-        for waiting in connected
-            .map(|connected| connected.account.forget(uid))
-            .unwrap_or_default()
-        {
+        if let Some(connected) = connected {
+            connected.account.forget(uid);
+            self.offer_room(connected);
+        }
+    }
+
+    /// Wakes some of those that wait for room within the limits.
+    fn offer_room(&self, connected: &Connected) {
+        for waiting in connected.account.next_for_room() {
             (self.wake)(waiting);
         }
     }
@@ -181,9 +190,11 @@ impl Reconciler {
         let Some(connected) = connected else { return };
         let status = object.seen();
         if status.claim.is_none() && object.machine_id().is_none() {
-            // A reservation that was made for a claim that is not written yet is kept for that.
-            if self.memory(object.id()).own_claim.is_none() {
+            // Nothing that this process has written is newer: a reservation without a claim is left over.
+            if connected.account.holds(object.id()) {
                 connected.account.record(object.id(), Holding::default());
+                self.remember(object.id(), |memory| memory.own_claim = None);
+                self.offer_room(connected);
             }
             return;
         }
@@ -208,10 +219,15 @@ impl Reconciler {
             _ => Wake::OnChange,
         };
         if let Some(connected) = connected {
-            connected.account.wake_on(object.id(), wake);
+            let short_of_room = matches!(&outcome.result, Err(Failure::Obstacle(why)) if why.reason == Reason::LimitReached);
+            let pausing = matches!(step, Step::Wait(_)) && seen.memory.pause.as_ref().is_some_and(|pause| pause.room_made.is_some());
+            connected.account.wait_for_room(object.id(), short_of_room || pausing);
+            if connected.account.wake_on(object.id(), wake) {
+                (self.ask)(connected.provider.key.clone());
+            }
         }
         if let Err(failure) = &outcome.result {
-            return self.judge_failure(object, step, failure);
+            return self.judge_failure(object, connected, step, failure);
         }
         match step {
             Step::Rest => {
@@ -254,7 +270,13 @@ impl Reconciler {
         again
     }
 
-    fn judge_failure(&self, object: &GpuInstance, step: &Step, failure: &Failure) -> (Verdict, Duration) {
+    fn judge_failure(
+        &self,
+        object: &GpuInstance,
+        connected: Option<&Connected>,
+        step: &Step,
+        failure: &Failure,
+    ) -> (Verdict, Duration) {
         let generation = object.generation();
         match failure {
             Failure::Stale => (Verdict::Standing(Standing::Unchanged), STALE),
@@ -265,7 +287,7 @@ impl Reconciler {
             }
             Failure::Obstacle(obstacle) => {
                 let pause = self.backoff.next(object.id(), generation, Pace::Slow);
-                self.pause(object, obstacle.clone(), pause)
+                self.pause(object, connected, obstacle.clone(), pause)
             }
             Failure::Cloud(error) if error.kind == Kind::Ambiguous => {
                 self.want_list(object, self.environment.now());
@@ -284,23 +306,16 @@ impl Reconciler {
                     Retry::After(pace) => self.backoff.next(object.id(), generation, pace),
                     Retry::OnChange | Retry::Settle => LOOK_AGAIN,
                 };
-                self.pause(
-                    object,
-                    Obstacle::new(verdict.reason, error.message.clone()),
-                    error.retry_after.unwrap_or(pause),
-                )
+                self.pause(object, connected, Obstacle::new(verdict.reason, error.message.clone()), error.retry_after.unwrap_or(pause))
             }
         }
     }
 
-    fn pause(&self, object: &GpuInstance, why: Obstacle, pause: Duration) -> (Verdict, Duration) {
+    fn pause(&self, object: &GpuInstance, connected: Option<&Connected>, why: Obstacle, pause: Duration) -> (Verdict, Duration) {
         let until = later(self.environment.now(), pause);
         let generation = object.generation();
-        let remembered = Pause {
-            until,
-            why: why.clone(),
-            generation,
-        };
+        let room_made = connected.filter(|_| why.reason == Reason::LimitReached).map(|connected| connected.account.room_made());
+        let remembered = Pause { until, why: why.clone(), generation, room_made };
         self.remember(object.id(), |memory| memory.pause = Some(remembered));
         let verdict = if why.reason.is_stalled() {
             Verdict::Stalled(why)

@@ -76,15 +76,10 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
     let gone = absence.lasted(connection.settle()) || (acknowledged && leaving.is_some() && absence.confirmed());
     if !gone {
         // Not said before it is proven: one odd list must not alarm anyone.
-        let due = absence
-            .since
-            .map_or(scene.now, |since| later(since, connection.settle_after));
-        let quiet = if leaving.is_some() && acknowledged {
-            scene.now
-        } else {
-            due
-        };
-        return Step::Wait(Wait::quietly().list_after(quiet));
+        return Step::Wait(match absence.since {
+            Some(since) if !acknowledged => Wait::quietly().list_after(later(since, connection.settle_after)),
+            _ => Wait::quietly(),
+        });
     }
     if let Some(transition) = leaving {
         let mut changes = vec![Change::Unbind, Change::Transition(None)];

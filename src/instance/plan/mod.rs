@@ -122,7 +122,8 @@ impl<'a> Scene<'a> {
         };
         match step {
             // Knowing more changes nothing at the cloud.
-            Step::Record(..) | Step::WriteBinding | Step::FollowTask(_) if awake.claim().is_some() => step,
+            Step::WriteBinding => step,
+            Step::Record(..) | Step::FollowTask(_) if awake.machine_id().is_none() && awake.claim().is_some() => step,
             Step::Rest => Step::Suspended(None),
             Step::Wait(wait) => match wait.standing {
                 super::step::Standing::Progress(why) => Step::Suspended(Some(why.message)),

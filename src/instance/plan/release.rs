@@ -1,7 +1,6 @@
 //! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
 
 use super::keep::asked_lately;
-use super::settle::believed_from;
 use super::{DELETE_PATIENCE, Scene, settle};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
@@ -78,8 +77,7 @@ fn stop_first(scene: &Scene<'_>) -> Step {
             Wait::progress(
                 Reason::Stopping,
                 format!("machine {} is stopped before this object goes", machine.id),
-            )
-            .list_after(scene.now),
+            ),
         ),
     }
 }
@@ -105,11 +103,11 @@ fn delete(scene: &Scene<'_>) -> Step {
         return gone_or_wait(scene, connection);
     };
     if asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE) {
-        return Step::Wait(deleting(&machine.id).list_after(scene.now));
+        return Step::Wait(deleting(&machine.id));
     }
     if machine.state == InstanceState::Running && !connection.capabilities.deletes_running {
         if asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) {
-            return Step::Wait(deleting(&machine.id).list_after(scene.now));
+            return Step::Wait(deleting(&machine.id));
         }
         return Step::Stop(StopMode::ReleaseGpu);
     }
@@ -130,14 +128,8 @@ fn gone_or_wait(scene: &Scene<'_>, connection: &Connection) -> Step {
     if absence.lasted(connection.settle()) || (acknowledged && absence.confirmed()) {
         return Step::DropFinalizer(format!("machine {id} is gone"));
     }
-    let next = match absence.since {
-        Some(since) if !acknowledged => later(since, connection.settle_after),
-        _ => scene.now,
-    };
-    let earliest = scene
-        .object
-        .claim()
-        .filter(|_| scene.object.machine_id().is_none())
-        .map(|claim| believed_from(scene, connection, claim));
-    Step::Wait(deleting(&id).list_after(next.max(earliest.unwrap_or(next))))
+    Step::Wait(match absence.since {
+        Some(since) if !acknowledged => deleting(&id).list_after(later(since, connection.settle_after)),
+        _ => deleting(&id),
+    })
 }

@@ -1,5 +1,7 @@
 //! An object without a machine: adopt one, or get as far as a claim.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{CLAIM_WINDOW, Scene};
@@ -7,9 +9,13 @@ use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::money;
 use crate::api::status::Claim;
+use crate::instance::memory::Quoted;
 use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView, later};
 use crate::instance::step::{Change, Step, Wait};
 use crate::provider::Machine;
+
+/// How long a price that was asked for is good for.
+const QUOTE_HOLDS: Duration = Duration::from_secs(60);
 
 /// The next step towards a machine.
 pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
@@ -116,13 +122,8 @@ fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
     if !connection.held {
         return Step::HoldProvider;
     }
-    let Some((_, quote)) = scene
-        .seen
-        .memory
-        .quote
-        .as_ref()
-        .filter(|(generation, _)| *generation == object.generation())
-    else {
+    let fresh = |quoted: &&Quoted| quoted.generation == object.generation() && scene.now < later(quoted.at, QUOTE_HOLDS);
+    let Some(Quoted { quote, .. }) = scene.seen.memory.quote.as_ref().filter(fresh) else {
         return Step::Quote;
     };
     if let (Some(price), Some(cap)) = (quote.price_per_hour, object.spec.max_price_per_hour())

@@ -103,8 +103,7 @@ fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
                 Wait::progress(
                     Reason::Claimed,
                     format!("claimed as {}; the cloud's list is not complete: {why}", claim.name),
-                )
-                .list_after(scene.now),
+                ),
             ),
         },
         _ => Step::Wait(waiting().list_after(since)),

@@ -1,0 +1,111 @@
+//! A claim without a machine.
+
+use super::check;
+use super::scenes::{Object, Seen, at, claimed, m, name, ready_to_order};
+use crate::account::Obstacle;
+use crate::api::CREATE_OUTCOME_ANNOTATION;
+use crate::api::InstanceState::Running;
+use crate::api::condition::Reason;
+use crate::instance::memory::{ActionKind, SentResult};
+use jiff::Timestamp;
+
+fn ours() -> Seen {
+    ready_to_order().own()
+}
+
+fn unclear() -> Seen {
+    ready_to_order().sent(SentResult::Unclear("reset".into()))
+}
+
+/// A claim that another process made so long ago that no call of its can be under way.
+fn old() -> Object {
+    claimed().status(|status| {
+        let claim = status.claim.as_mut().unwrap();
+        claim.since.0 = at(-300);
+        claim.deadline.0 = at(-240);
+    })
+}
+
+fn with_deadline(deadline: Timestamp) -> Object {
+    claimed().status(|status| status.claim.as_mut().unwrap().deadline.0 = deadline)
+}
+
+#[test]
+fn an_order_is_sent_once_and_only_after_a_fresh_look() {
+    let barred = |reason| ours().connection(|c| c.forbidden = Some(Obstacle::new(reason, "")));
+    let incomplete = ours().with(|seen| seen.evidence.incomplete = Some("page 2 is missing".into()));
+    let stale = ours().with(|seen| seen.evidence.listed = Some(at(-11)));
+    check(vec![
+        ("a complete list begun after the claim shows nothing", claimed(), ours(), "create"),
+        ("the last list is older than the claim", claimed(), stale, "wait, Claimed, list after -10"),
+        ("the last list is not complete", claimed(), incomplete, "wait, Claimed"),
+        ("the machine is there already", claimed(), ours().m(Running), "record bind(m-1) as Creating"),
+        ("too late to be sent within the deadline", with_deadline(at(30)), ours(), "record unclaim as Claimed"),
+        ("just in time", with_deadline(at(31)), ours(), "create"),
+        ("no longer wanted", claimed().stopped(), ours(), "record unclaim as Stopped"),
+        ("no longer allowed", claimed(), barred(Reason::NamespaceNotAllowed), "record unclaim as NamespaceNotAllowed"),
+        ("somebody else's claim is not for us to send", claimed(), ready_to_order(), "wait, Settling, list after 80"),
+    ]);
+}
+
+#[test]
+fn what_the_cloud_said_is_believed() {
+    let told = |result| ready_to_order().sent(result);
+    let with_task = || claimed().status(|status| status.claim.as_mut().unwrap().task = Some("t-1".into()));
+    check(vec![
+        ("an id", claimed(), told(SentResult::Instance("m-1".into())), "record bind(m-1) as Creating"),
+        ("no", claimed(), told(SentResult::Refused), "record unclaim as Settling"),
+        ("a task", claimed(), told(SentResult::Task("t-1".into())), "record task(t-1) as Creating"),
+        ("a task that is written down is followed", with_task(), told(SentResult::Task("t-1".into())), "follow t-1"),
+        ("also by another process", with_task(), ready_to_order(), "follow t-1"),
+        (
+            "but not all the time",
+            with_task(),
+            ready_to_order().asked_for("t-1", ActionKind::Update, Running, 1),
+            "wait, Settling, list after 80",
+        ),
+        ("unless the machine shows itself", with_task(), ready_to_order().m(Running), "record bind(m-1) as Creating"),
+        ("a task that nobody knows any more", with_task(), ready_to_order().absent_since(-70), "record unclaim as Settling"),
+    ]);
+}
+
+#[test]
+fn an_unclear_order_is_settled_by_looking() {
+    let newcomer = |seen: Seen| seen.with(|seen| seen.unexplained = vec!["x-9".into()]);
+    let blind = |seen: Seen| seen.with(|seen| seen.evidence.incomplete = Some("names are cut".into()));
+    let much_older = old().status(|status| {
+        let claim = status.claim.as_mut().unwrap();
+        claim.since.0 = at(-600);
+        claim.deadline.0 = at(-540);
+    });
+    check(vec![
+        ("it is there", claimed(), unclear().machine(m(Running)), "record bind(m-1) as Creating"),
+        ("not yet", claimed(), unclear(), "wait, Settling, list after -2"),
+        ("one list proves nothing", claimed(), unclear().absent_between(-2, -2), "wait, Settling, list after 58"),
+        ("nor do two that are close", claimed(), unclear().absent_since(-50), "wait, Settling, list after 10"),
+        ("two far apart do", claimed(), unclear().absent_since(-65), "record unclaim as Settling"),
+        ("a call of another process may be under way", claimed(), ready_to_order(), "wait, Settling, list after 80"),
+        ("or be over", old(), ready_to_order(), "wait, Settling, list after -210"),
+        ("and is proven to have made nothing", old(), ready_to_order().absent_since(-65), "record unclaim as Settling"),
+        ("a machine without a name that explains it", claimed(), newcomer(unclear()), "halt CreateOutcomeUnknown"),
+        ("even if nothing of ours is seen", old(), newcomer(ready_to_order()).absent_since(-65), "halt CreateOutcomeUnknown"),
+        ("lists that prove nothing: for a while", old(), blind(ready_to_order()), "wait, Settling, list after -210"),
+        ("and no longer", much_older, blind(ready_to_order()), "halt CreateOutcomeUnknown"),
+    ]);
+}
+
+#[test]
+fn a_human_has_the_last_word() {
+    let says = |word: &str| {
+        let value = format!("{}={word}", name(1));
+        claimed().annotation(CREATE_OUTCOME_ANNOTATION, &value)
+    };
+    let of_another_claim = claimed().annotation(CREATE_OUTCOME_ANNOTATION, &format!("{}=absent", name(2)));
+    let unknown = || unclear().with(|seen| seen.unexplained = vec!["x-9".into()]);
+    check(vec![
+        ("none was made", says("absent"), unknown(), "record unclaim as Settling"),
+        ("this one was", says("x-9"), unknown(), "record bind(x-9) as Creating"),
+        ("said of another claim", of_another_claim, unknown(), "halt CreateOutcomeUnknown"),
+        ("nothing said", says(""), unknown(), "halt CreateOutcomeUnknown"),
+    ]);
+}
