@@ -100,8 +100,9 @@ pub async fn run(arguments: Run) -> Result<(), Error> {
     let (readiness, metrics) = (Readiness::default(), Metrics::new());
     let kinds = readiness.gate("kinds", "the first look at the API server");
     let server = Server::bind(arguments.telemetry.listen, readiness.clone(), metrics.clone()).await?;
+    let listen = server.address().unwrap_or(arguments.telemetry.listen);
     let server = tokio::spawn(server.run());
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.telemetry.listen, "started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
 
     let namespaces = Namespaces::new(arguments.scope.namespaces);
     let prepare = async {

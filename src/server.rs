@@ -39,6 +39,11 @@ impl Server {
         })
     }
 
+    /// Where it listens: with the port that it got, where any was asked for.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
     /// Answers, for as long as this is polled.
     pub async fn run(self) -> std::io::Result<()> {
         axum::serve(self.listener, self.router).await

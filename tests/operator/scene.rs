@@ -1,0 +1,151 @@
+//! Everything that a test has to itself, and waiting for what should become of it.
+
+use std::fmt::Write as _;
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use cloudsim::Cloudsim;
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::cluster::{Cluster, Kind};
+use super::object::{Event, Object};
+use super::process::{Launch, Operator};
+use super::setup::Setup;
+
+/// How long anything may take that should happen, on a machine that has much else to do.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// An operator, a simulator and a namespace. Reads and writes of the namespace are the [`Cluster`]'s.
+pub struct Scene {
+    // Dropped first: it must not see the cloud go.
+    pub operator: Operator,
+    pub sim: Cloudsim,
+    pub cluster: Cluster,
+    pub(super) logs: TempDir,
+}
+
+impl Deref for Scene {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Scene {
+    /// The usual scene, in the namespace of this name, with the operator ready.
+    pub async fn start(name: &str) -> Self {
+        Setup::new(name).start().await
+    }
+
+    /// A second operator that contends for the same Lease.
+    pub async fn start_replica(&self, replica: &str) -> Operator {
+        let launch = Launch {
+            replica: replica.to_owned(),
+            log: self.logs.path().join(format!("{replica}.log")),
+            ..self.operator.launch().clone()
+        };
+        Operator::start(launch).await
+    }
+
+    /// Waits until an object is so.
+    pub async fn until(&self, kind: Kind, name: &str, what: &str, is_so: impl Fn(&Object) -> bool) -> Object {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(object) = self.find(kind, name).await.filter(|object| is_so(object)) {
+                return object;
+            }
+            if Instant::now() >= deadline {
+                panic!(
+                    "{kind:?} {name} did not come to this: {what}\n{}",
+                    self.story(kind, name).await
+                );
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until an instance is so.
+    pub async fn until_instance(&self, name: &str, what: &str, is_so: impl Fn(&Object) -> bool) -> Object {
+        self.until(Kind::GpuInstance, name, what, is_so).await
+    }
+
+    /// Waits until an instance is Ready and running.
+    pub async fn until_ready(&self, name: &str) -> Object {
+        self.until_ready_in(name, "Running").await
+    }
+
+    /// Waits until an instance is Ready in this state.
+    pub async fn until_ready_in(&self, name: &str, state: &str) -> Object {
+        let what = format!("Ready, state {state}");
+        self.until_instance(name, &what, |object| object.is_ready_in(state))
+            .await
+    }
+
+    /// Waits until an instance is not Ready for this reason.
+    pub async fn until_not_ready(&self, name: &str, reason: &str) -> Object {
+        let what = format!("Ready=False, reason {reason}");
+        self.until_instance(name, &what, |object| object.is_not_ready_for(reason))
+            .await
+    }
+
+    /// Waits until an object does not exist.
+    pub async fn until_gone(&self, kind: Kind, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.find(kind, name).await.is_some() {
+            if Instant::now() >= deadline {
+                panic!("{kind:?} {name} is still there\n{}", self.story(kind, name).await);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the cloud is so.
+    pub async fn until_cloud(&self, what: &str, is_so: impl FnMut(&Cloudsim) -> bool) {
+        if !self.sim.wait_until(PATIENCE, is_so).await {
+            let calls = self.sim.call_counts();
+            let machines = self.sim.machines();
+            panic!("the cloud did not come to this: {what}\ncalls: {calls:?}\nmachines: {machines:#?}");
+        }
+    }
+
+    /// Waits until something is told of an object for this reason.
+    pub async fn until_event(&self, about: &str, reason: &str) -> Event {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let events = self.events_of(about).await;
+            if let Some(event) = events.iter().find(|event| event.reason == reason) {
+                return event.clone();
+            }
+            if Instant::now() >= deadline {
+                panic!("nothing was told of {about} for the reason {reason}: {events:#?}");
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Everything that is known of an object, for who has to find out what went wrong. The operator's log follows when
+    /// the scene is dropped.
+    pub async fn story(&self, kind: Kind, name: &str) -> String {
+        let mut story = match self.find(kind, name).await {
+            Some(object) => format!("--- {kind:?} {name} ---\n{object}\n"),
+            None => format!("--- there is no {kind:?} {name} ---\n"),
+        };
+        story.push_str("--- events ---\n");
+        for event in self.events().await {
+            let _ = writeln!(story, "{event}");
+        }
+        let _ = writeln!(story, "--- calls to the cloud ---\n{:?}", self.sim.call_counts());
+        for machine in self.sim.machines() {
+            let _ = writeln!(
+                story,
+                "{} {} {} alive={}",
+                machine.id, machine.name, machine.state, machine.alive
+            );
+        }
+        story
+    }
+}
