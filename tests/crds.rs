@@ -2,6 +2,12 @@
 //!
 //! `UPDATE=1 cargo test --test crds` writes the files anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where it finds something wrong"
+)]
+
 use std::path::{Path, PathBuf};
 
 use gpu_instance_operator::api::crds;

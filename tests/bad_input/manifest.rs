@@ -8,17 +8,18 @@ pub fn manifest(kind: Kind, name: &str, fragment: &str) -> String {
     let said: Vec<_> = fragment.lines().map(field).collect();
     let kept = kind.valid().lines().filter(|line| !said.contains(&field(line)));
     let set = fragment.lines().filter(|line| !line.ends_with(": null"));
-    let mut spec: String = kept.chain(set).map(|line| format!("  {line}\n")).collect();
+    let mut spec: Vec<_> = kept.chain(set).collect();
     if spec.is_empty() {
-        spec.push_str("  {}\n");
+        spec.push("{}");
     }
+    let spec = spec.join("\n  ");
     let namespace = if kind == Kind::ClusterProvider {
         ""
     } else {
         ", namespace: ml"
     };
     format!(
-        "apiVersion: gpuinstance.dev/v1alpha1\nkind: {}\nmetadata: {{ name: {name}{namespace} }}\nspec:\n{spec}",
+        "apiVersion: gpuinstance.dev/v1alpha1\nkind: {}\nmetadata: {{ name: {name}{namespace} }}\nspec:\n  {spec}\n",
         kind.name()
     )
 }
