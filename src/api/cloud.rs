@@ -213,9 +213,9 @@ pub struct CapitalOnlineInstance {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z0-9_-]*$"))]
     pub eip_id: Option<String>,
-    /// RAID mode of the local disks, as the cloud numbers them.
+    /// RAID of the local disks: 0, 1, 5, 10, -1 (passed through) or -2 (none).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 100))]
+    #[schemars(range(min = -2, max = 10))]
     pub raid: Option<i64>,
     /// Bonding mode of the network cards, such as `bond6`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,6 +229,22 @@ pub struct CapitalOnlineInstance {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub subject_id: Option<i64>,
+    /// What the price of a machine billed by use is for, which the cloud does not say: `Hour` (likely, and what happens
+    /// when left out), `Day` or `Month`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_unit: Option<CapitalOnlinePriceUnit>,
+}
+
+/// What a price that Capital Online tells of a machine billed by use is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum CapitalOnlinePriceUnit {
+    /// An hour.
+    #[default]
+    Hour,
+    /// A day.
+    Day,
+    /// A month.
+    Month,
 }
 
 /// What only Neolink has.
@@ -250,6 +266,22 @@ pub struct NeolinkInstance {
     /// Unit of the cloud's prices, which it does not say: `Yuan` (likely, and what happens when left out) or `Fen`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_unit: Option<NeolinkPriceUnit>,
+    /// What an order calls the region, which the cloud does not say: its `Name` (likely, and what happens when left
+    /// out), its `Id` or its `ClusterName`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region_form: Option<NeolinkRegionForm>,
+}
+
+/// What an order at Neolink calls the region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum NeolinkRegionForm {
+    /// Its name, such as 北京一区.
+    #[default]
+    Name,
+    /// Its id.
+    Id,
+    /// The name of its cluster, which is also in the path of the order.
+    ClusterName,
 }
 
 /// Unit of the prices that Neolink tells.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
@@ -20,6 +21,7 @@ pub struct Reply {
     call: Call,
     status: StatusCode,
     retry_after: Option<Duration>,
+    date: Option<Timestamp>,
     is_html: bool,
     body: Vec<u8>,
 }
@@ -43,6 +45,7 @@ impl Reply {
             call,
             status,
             retry_after: pause(headers),
+            date: date(headers),
             is_html,
             body,
         }
@@ -60,10 +63,23 @@ impl Reply {
         self.retry_after
     }
 
+    /// The cloud's clock when it answered, to the second.
+    #[must_use]
+    pub fn date(&self) -> Option<Timestamp> {
+        self.date
+    }
+
     /// The body as JSON of this shape. Anything else, an HTML page of a gateway above all, says nothing about the
     /// request: [`Kind::Ambiguous`] or [`Kind::Transient`], by its effect.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|_| self.unclear(&format!("the cloud answered {}", self.describe())))
+    }
+
+    /// The body as text, without blanks around it; `None` for a web page, or for what is no text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        let text = std::str::from_utf8(&self.body).ok()?;
+        (!self.is_html).then(|| text.trim())
     }
 
     /// A refusal whose meaning is known. `said` may quote the cloud.
@@ -77,6 +93,12 @@ impl Reply {
     #[must_use]
     pub fn unclear(&self, said: &str) -> Error {
         self.call.unclear(said).retry_after(self.retry_after)
+    }
+
+    /// A text out of the answer without the secrets that it could repeat.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        self.call.redact(text)
     }
 
     /// The answer in a few words: its status, and what it says where that is not JSON. JSON is never quoted, for it
@@ -117,12 +139,15 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
         Duration::from_secs(seconds)
     } else {
         let until = rfc2822::DateTimeParser::new().parse_timestamp(wanted).ok()?;
-        let from = rfc2822::DateTimeParser::new()
-            .parse_timestamp(text_of(headers, &DATE)?.trim())
-            .ok()?;
+        let from = date(headers)?;
         Duration::try_from(until.duration_since(from)).unwrap_or_default()
     };
     Some(pause.min(LONGEST_PAUSE))
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = text_of(headers, &DATE)?.trim();
+    rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
 }
 
 fn title(page: &str) -> Option<&str> {
