@@ -92,12 +92,16 @@ all_run() {
 	[[ $(running | wc -l) -eq $((${#processes[@]} + 1)) ]]
 }
 
-end_all() {
+stop_all() {
 	local index
 	for ((index = ${#processes[@]} - 1; index >= 0; index--)); do
 		end "${processes[index]}"
 	done
 	[[ ! -d $plane ]] || control_plane down "$plane"
+}
+
+end_all() {
+	stop_all
 	# What the next start makes anew; the logs stay to be read.
 	rm -rf "${dir:?}"/{controlplane,pids,bin,env}
 }
