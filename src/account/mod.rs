@@ -5,6 +5,8 @@
 
 pub mod cache;
 pub mod controller;
+mod detail;
+mod details;
 mod in_use;
 mod ledger;
 mod orphans;
@@ -35,6 +37,8 @@ use crate::api::provider::Limits;
 use crate::api::remote_name::Installation;
 use crate::api::status::InstanceState;
 use crate::provider::{self, Machine};
+use details::Details;
+use detail::Details;
 use ledger::Ledger;
 use presence::given_name;
 
@@ -109,14 +113,18 @@ pub struct Account {
     /// What tells it from others.
     pub key: AccountKey,
     state: Mutex<State>,
+    details: Mutex<Details>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     latest: Option<Arc<Snapshot>>,
     outage: Option<Outage>,
+    /// Regions that could not be read, by each spelling under which specs may name them.
+    unread: BTreeMap<String, Outage>,
     interests: BTreeMap<String, Interest>,
     ledger: Ledger,
+    details: Details,
     /// A list begun after this moment is waited for.
     wanted: Option<Timestamp>,
     /// When each machine was first listed by this process.
@@ -141,6 +149,7 @@ impl Account {
         Self {
             key,
             state: Mutex::default(),
+            details: Mutex::default(),
         }
     }
 
@@ -171,18 +180,14 @@ impl Account {
             interest.subject = subject;
         }
         interest.seen.clone_from(&machines);
+        let region = interest.subject.region.as_deref();
+        let outage = state.outage.as_ref().filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
         Evidence {
             listed: latest.as_ref().map(|snapshot| snapshot.begun),
-            incomplete: latest.as_ref().and_then(|snapshot| match &snapshot.listing.proof {
-                provider::Proof::Complete => None,
-                provider::Proof::Incomplete(why) => Some(why.clone()),
-            }),
+            incomplete: latest.as_ref().and_then(|snapshot| snapshot.listing.proof.gap(region)),
             machines,
             absence: interest.absence,
-            outage: state
-                .outage
-                .clone()
-                .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE),
+            outage: outage.or_else(|| lasting(&state.unread, region)).cloned(),
         }
     }
 
@@ -250,6 +255,28 @@ impl Account {
         pause.saturating_sub(elapsed)
     }
 
+    /// The machines of a list that are to be described: those that an object holds, looks for or was to have, whose row
+    /// has changed.
+    pub fn to_describe(&self, rows: &[Machine], installation: &Installation) -> Vec<Machine> {
+        let state = self.state();
+        let is_ours = |machine: &Machine| {
+            let sought = |interest: &Interest| interest.subject.instance_id.as_ref() == Some(&machine.id);
+            state.ledger.is_held(&machine.id)
+                || given_name(machine, installation).is_some()
+                || state.interests.values().any(sought)
+        };
+        self.details().due(rows, is_ours)
+    }
+
+    /// Puts what was described, now or before, in place of the rows of a list.
+    pub fn described(&self, rows: &mut [Machine], answers: Vec<(String, provider::Result<Machine>)>) {
+        self.details().merge(rows, answers);
+    }
+
+    fn details(&self) -> std::sync::MutexGuard<'_, Details> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes in a list, and tells which instances it concerns.
     pub fn listed(&self, snapshot: Snapshot, installation: &Installation) -> Vec<InstanceRef> {
         let mut state = self.state();
@@ -257,12 +284,18 @@ impl Account {
             .outage
             .take()
             .is_some_and(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
+        let unread = unread(&snapshot, &state.unread);
+        let before = std::mem::replace(&mut state.unread, unread.clone());
         let mut concerned = Vec::new();
         for interest in state.interests.values_mut() {
             let machines = snapshot.find(&interest.subject);
+            let region = interest.subject.region.as_deref();
+            let kind = |unread| lasting(unread, region).map(|outage| outage.error.kind);
+            let recovered = recovered || kind(&before) != kind(&unread);
             interest.absence.observe(
                 !machines.is_empty(),
                 &snapshot.listing.proof,
+                region,
                 snapshot.begun,
                 interest.subject.not_before,
             );
@@ -399,6 +432,26 @@ impl Interest {
             name: self.name.clone(),
         }
     }
+}
+
+/// The regions that a list could not read, and for how many lists by now.
+fn unread(snapshot: &Snapshot, before: &BTreeMap<String, Outage>) -> BTreeMap<String, Outage> {
+    let provider::Proof::Except(unread) = &snapshot.listing.proof else {
+        return BTreeMap::new();
+    };
+    let counted = unread.iter().map(|(region, error)| {
+        let failures = before.get(region).map_or(0, |outage| outage.failures) + 1;
+        let error = error.clone();
+        (region.clone(), Outage { error, failures })
+    });
+    counted.collect()
+}
+
+/// What keeps a region from being read, if it does so for more than one list.
+fn lasting<'a>(unread: &'a BTreeMap<String, Outage>, region: Option<&str>) -> Option<&'a Outage> {
+    unread
+        .get(region?)
+        .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE)
 }
 
 /// Whether a machine in this state costs what a running one does.

@@ -14,6 +14,8 @@ pub struct Subject {
     pub uid: String,
     /// The machine that the object is bound to.
     pub instance_id: Option<String>,
+    /// The region that the machine is in, or will be, where the cloud has several.
+    pub region: Option<String>,
     /// Only lists begun after this moment prove that the machine is absent: no call is under way any more.
     pub not_before: Timestamp,
 }
@@ -91,11 +93,19 @@ pub struct Absence {
 }
 
 impl Absence {
-    /// Takes in one list. One that is not complete proves nothing, either way, unless it shows the machine.
-    pub fn observe(&mut self, present: bool, proof: &Proof, begun: Timestamp, not_before: Timestamp) {
+    /// Takes in one list. One that is not complete proves nothing, either way, unless it shows the machine; complete it
+    /// need only be for the region that the machine can be in.
+    pub fn observe(
+        &mut self,
+        present: bool,
+        proof: &Proof,
+        region: Option<&str>,
+        begun: Timestamp,
+        not_before: Timestamp,
+    ) {
         if present {
             *self = Self::default();
-        } else if *proof == Proof::Complete && begun >= not_before {
+        } else if proof.gap(region).is_none() && begun >= not_before {
             self.since.get_or_insert(begun);
             self.until = Some(begun);
             self.lists += 1;
@@ -122,6 +132,7 @@ impl Absence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::{Error, Kind};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -134,28 +145,39 @@ mod tests {
     #[test]
     fn two_complete_lists_far_enough_apart_prove_absence() {
         let mut absence = Absence::default();
-        absence.observe(false, &Proof::Complete, at(0), at(0));
+        absence.observe(false, &Proof::Complete, None, at(0), at(0));
         assert!(!absence.lasted(gap()) && !absence.confirmed());
-        absence.observe(false, &Proof::Complete, at(30), at(0));
+        absence.observe(false, &Proof::Complete, None, at(30), at(0));
         assert!(!absence.lasted(gap()) && absence.confirmed());
-        absence.observe(false, &Proof::Complete, at(60), at(0));
+        absence.observe(false, &Proof::Complete, None, at(60), at(0));
         assert!(absence.lasted(gap()));
     }
 
     #[test]
     fn a_list_that_shows_the_machine_starts_it_all_over() {
         let mut absence = Absence::default();
-        absence.observe(false, &Proof::Complete, at(0), at(0));
-        absence.observe(true, &Proof::Incomplete("cut short".into()), at(30), at(0));
-        absence.observe(false, &Proof::Complete, at(70), at(0));
+        absence.observe(false, &Proof::Complete, None, at(0), at(0));
+        absence.observe(true, &Proof::Incomplete("cut short".into()), None, at(30), at(0));
+        absence.observe(false, &Proof::Complete, None, at(70), at(0));
         assert!(!absence.lasted(gap()) && !absence.confirmed());
     }
 
     #[test]
     fn incomplete_lists_and_lists_begun_too_early_do_not_count() {
         let mut absence = Absence::default();
-        absence.observe(false, &Proof::Complete, at(9), at(10));
-        absence.observe(false, &Proof::Incomplete("cut short".into()), at(20), at(10));
+        absence.observe(false, &Proof::Complete, None, at(9), at(10));
+        absence.observe(false, &Proof::Incomplete("cut short".into()), None, at(20), at(10));
         assert_eq!(absence, Absence::default());
+    }
+
+    #[test]
+    fn a_region_that_was_read_is_proven_whatever_became_of_others() {
+        let down = Error::new(Kind::Transient, "region 8 is down");
+        let proof = Proof::Except(BTreeMap::from([("8".to_owned(), down)]));
+        for (region, lists) in [(Some("7"), 1), (Some("8"), 0), (None, 0)] {
+            let mut absence = Absence::default();
+            absence.observe(false, &proof, region, at(0), at(0));
+            assert_eq!(absence.lists, lists, "{region:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
@@ -24,10 +25,12 @@ use crate::api::{BINDING_ANNOTATION, IN_USE_FINALIZER, remote_name::BindingAnnot
 use crate::environment::Environment;
 use crate::kubernetes::{CallError, Events, Namespaces, call};
 use crate::metrics::Metrics;
-use crate::provider::{Balance, Connector, Credentials, Kind, Observed, Provider, Scope};
+use crate::provider::{Balance, Connector, Credentials, Detail, Kind, Listing, Observed, Provider, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
 const BALANCE_INTERVAL: Duration = Duration::from_secs(3600);
+/// Machines that are described at the same time.
+const DESCRIBED_AT_ONCE: usize = 4;
 /// First and longest pause after a cloud could not be asked; they double in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -266,7 +269,8 @@ impl Ticker {
         let begun = self.environment.now();
         let scope = self.scope(account);
         let concerned = match connected.driver.list(&scope).await {
-            Ok(listing) => {
+            Ok(mut listing) => {
+                self.describe(connected, &mut listing).await;
                 let snapshot = Snapshot::new(begun, listing, &self.installation);
                 account.listed(snapshot, &self.installation)
             }
@@ -287,20 +291,69 @@ impl Ticker {
         }
     }
 
-    /// The regions of all instances that use the account, through whichever provider.
-    fn scope(&self, account: &Account) -> Scope {
-        let providers = self.sessions.of_account(&account.key);
-        let users = providers
-            .iter()
-            .flat_map(|connected| self.cache.users(&connected.provider.key));
-        let regions = users.filter_map(|guarded| {
-            let instance = guarded.0.as_ref().ok()?;
-            let status = instance.status.as_ref().and_then(|status| status.region.clone());
-            instance.spec.region().map(ToOwned::to_owned).or(status)
-        });
-        Scope {
-            regions: regions.collect(),
+    /// Adds what the list does not show, where the cloud tells it machine by machine.
+    async fn describe(&self, connected: &Connected, listing: &mut Listing) {
+        let (account, driver) = (&connected.account, &connected.driver);
+        if driver.capabilities().detail == Detail::InList {
+            return;
         }
+        let due = account.to_describe(&listing.machines, &self.installation);
+        let asked = due.into_iter().map(|row| async move {
+            let answer = driver.describe(&row).await;
+            (row.id, answer)
+        });
+        let answers: Vec<_> = stream::iter(asked).buffer_unordered(DESCRIBED_AT_ONCE).collect().await;
+        account.described(&mut listing.machines, answers);
+    }
+
+    /// The list with what only calls for single machines show. Where these fail the rows must do, until the next list.
+    async fn with_details(&self, connected: &Connected, listing: Listing) -> Listing {
+        let account = &connected.account;
+        if connected.driver.capabilities().detail == Detail::InList {
+            return listing;
+        }
+        for row in account.rows_without_detail(&listing, &self.installation) {
+            match connected.driver.describe(&row).await {
+                Ok(machine) => account.detailed(row, machine),
+                Err(error) => {
+                    warn!(account = account.key.id, instance = row.id, %error, "the machine's detail could not be read");
+                    // A cloud that is out of order is not asked for all the others as well.
+                    if matches!(error.kind, Kind::Transient | Kind::RateLimited) {
+                        break;
+                    }
+                }
+            }
+        }
+        account.fill_in(listing)
+    }
+
+    /// The regions of all instances that use the account, through whichever provider; also through one that cannot be
+    /// used just now, if they hold something: a list without their region would prove their machines absent.
+    fn scope(&self, account: &Account) -> Scope {
+        let connected = self.sessions.of_account(&account.key);
+        let mut scope = Scope::default();
+        for guarded in self.cache.instances() {
+            let Ok(instance) = &guarded.0 else { continue };
+            let status = instance.status.as_ref();
+            let holds = status.is_some_and(|status| {
+                let is_bound = status.claim.is_some() || status.instance_id.is_some();
+                is_bound && status.account_id.as_ref() == Some(&account.key.id)
+            });
+            let namespace = guarded.namespace().unwrap_or_default();
+            let provider = ProviderKey::of(&instance.spec.provider_ref, &namespace);
+            if !holds && connected.iter().all(|connected| connected.provider.key != provider) {
+                continue;
+            }
+            let told = status.and_then(|status| status.region.clone());
+            let Some(region) = instance.spec.region().map(ToOwned::to_owned).or(told) else {
+                continue;
+            };
+            if holds {
+                scope.held.insert(region.clone());
+            }
+            scope.regions.insert(region);
+        }
+        scope
     }
 
     async fn read_balance(&self, connected: &Connected) {
@@ -482,6 +535,7 @@ fn same_account(before: &ProviderView, now: &ProviderView) -> bool {
         && before.spec.cloud() == now.spec.cloud()
         && before.spec.endpoint() == now.spec.endpoint()
         && before.spec.second_endpoint() == now.spec.second_endpoint()
+        && before.spec.scnet == now.spec.scnet
         && before.spec.limits == now.spec.limits
         && before.secret() == now.secret()
 }

@@ -30,6 +30,7 @@ pub fn verdict(error: &Error) -> Verdict {
     let (reason, retry) = match error.kind {
         Kind::Unauthorized => (Reason::CredentialsRejected, Retry::After(Pace::Slow)),
         Kind::Invalid => (Reason::Invalid, Retry::OnChange),
+        Kind::EndpointNotAllowed => (Reason::EndpointNotAllowed, Retry::OnChange),
         Kind::Unsupported => (Reason::Unsupported, Retry::OnChange),
         Kind::NoCapacity => (Reason::NoCapacity, Retry::After(Pace::Slow)),
         Kind::InsufficientBalance => (Reason::InsufficientBalance, Retry::After(Pace::Slow)),

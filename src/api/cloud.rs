@@ -120,7 +120,8 @@ pub struct LuchenInstance {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScnetInstance {
-    /// Kind of accelerator: `gpu` (what happens when left out), `dcu`, `mlu` or `cpu`.
+    /// Kind of accelerator: `gpu` (what happens when left out), `dcu`, `mlu` or `cpu` (what happens when left out and
+    /// `gpu.count` is 0).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accelerator_type: Option<ScnetAccelerator>,
     /// What the container serves: `ssh`, `jupyter` (what happens when left out), `codeserver` or `rstudio`.
@@ -144,6 +145,32 @@ pub struct ScnetInstance {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub image_version: Option<String>,
+    /// Kind of the mounts in `volumes`: `data` (what happens when left out) or `path`. The cloud does not say what
+    /// tells them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_type: Option<ScnetMount>,
+}
+
+/// Kind of a mount at `SCNet`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, strum::IntoStaticStr)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ScnetMount {
+    /// As in the vendor's example.
+    #[default]
+    Data,
+    /// The other one.
+    Path,
+}
+
+/// How `SCNet` is asked for the list of machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ScnetListing {
+    /// `GET …/task/list` with a query, as clients do now.
+    #[default]
+    Query,
+    /// `GET …/task` with a body, as the vendor's page says.
+    Body,
 }
 
 /// Kind of accelerator at `SCNet`.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::GoDuration;
-use super::cloud::Cloud;
+use super::cloud::{Cloud, ScnetListing};
 use super::text::present;
 
 /// An account of a team at a cloud, and what the operator may do with it.
@@ -187,10 +187,15 @@ pub struct ScnetAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub endpoint: Option<String>,
-    /// Base URL for the list of centers instead of the vendor's; must be allowed likewise.
+    /// Base URL for the list of centers instead of the vendor's; must be allowed likewise. Where `endpoint` is not the
+    /// vendor's and this is left out, the same as `endpoint`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub center_endpoint: Option<String>,
+    /// How machines are listed: `Query` or `Body`. Both are tried where it is left out; to be set only if the cloud
+    /// answers one of them wrongly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_with: Option<ScnetListing>,
 }
 
 /// An account at Capital Online (首云).

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use super::breaker::Breaker;
 use super::credentials::Credentials;
 use super::endpoint::EndpointPolicy;
 use super::http::{Client, Transport};
 use super::pace::Pace;
-use super::{Provider, xgc};
+use super::{Provider, capital_online, luchen, neolink, scnet, xgc};
 use crate::api::condition::Reason;
 use crate::api::{Cloud, GpuProviderSpec, money};
 use crate::environment::Environment;
@@ -88,14 +90,107 @@ impl Connector {
                 let client = Client::new(&self.transport, pace, [token.clone()]);
                 Arc::new(xgc::Xgc::new(client, base, token))
             }
-            Cloud::Luchen | Cloud::Scnet | Cloud::CapitalOnline | Cloud::Neolink => {
-                return Err(ConnectError::new(
-                    Reason::Unsupported,
-                    format!("this version has no driver for {cloud} yet"),
-                ));
+            Cloud::CapitalOnline => self.capital_online(spec, credentials, pace)?,
+            Cloud::Luchen => {
+                let username = credentials.get("username")?;
+                let password = credentials.get("password")?;
+                let base = self
+                    .policy
+                    .base(luchen::API, "spec.luchen.endpoint", spec.endpoint())
+                    .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+                let client = Client::new(&self.transport, pace, [username.clone(), password.clone()]);
+                Arc::new(luchen::Luchen::new(client, base, username, password))
             }
+            Cloud::Neolink => self.neolink(spec, credentials, pace)?,
+            Cloud::Scnet => self.scnet(spec, credentials, pace)?,
         };
         Ok(Arc::new(Breaker::new(driver, Arc::clone(&self.environment))))
+    }
+
+    fn capital_online(
+        &self,
+        spec: &GpuProviderSpec,
+        credentials: &Credentials,
+        pace: Pace,
+    ) -> Result<Arc<dyn Provider>, ConnectError> {
+        let base = |vendor, field, said| {
+            self.policy
+                .base(vendor, field, said)
+                .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))
+        };
+        let bases = capital_online::Bases {
+            machines: base(capital_online::API, "spec.capitalOnline.endpoint", spec.endpoint())?,
+            networks: base(
+                capital_online::VPC_API,
+                "spec.capitalOnline.vpcEndpoint",
+                spec.second_endpoint(),
+            )?,
+        };
+        let key_id = credentials.get("accessKeyId")?.expose_secret().to_owned();
+        let secret = credentials.get("accessKeySecret")?;
+        let client = Client::new(&self.transport, pace, [secret.clone()]);
+        let environment = Arc::clone(&self.environment);
+        Ok(Arc::new(capital_online::CapitalOnline::new(
+            client,
+            bases,
+            key_id,
+            secret,
+            environment,
+        )))
+    }
+
+    fn scnet(
+        &self,
+        spec: &GpuProviderSpec,
+        credentials: &Credentials,
+        pace: Pace,
+    ) -> Result<Arc<dyn Provider>, ConnectError> {
+        let base = |vendor, field, said| {
+            self.policy
+                .base(vendor, field, said)
+                .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))
+        };
+        let tokens = base(scnet::API, "spec.scnet.endpoint", spec.endpoint())?;
+        // The tokens of a twin are not for the vendor's eyes, nor the other way round.
+        let is_vendors = base(scnet::API, "", None).is_ok_and(|vendor| vendor.host() == tokens.host());
+        let center = spec.second_endpoint().or_else(|| spec.endpoint().filter(|_| !is_vendors));
+        let places = scnet::Places {
+            center: base(scnet::CENTER_API, "spec.scnet.centerEndpoint", center)?,
+            tokens,
+            policy: Arc::clone(&self.policy),
+        };
+        let keys = scnet::Keys {
+            user: credentials.get("user")?,
+            access_key: credentials.get("accessKey")?,
+            secret_key: credentials.get("secretKey")?,
+        };
+        let listing = spec.scnet.as_ref().and_then(|account| account.list_with);
+        let client = Client::new(&self.transport, pace, [keys.access_key.clone(), keys.secret_key.clone()]);
+        let environment = Arc::clone(&self.environment);
+        Ok(Arc::new(scnet::Scnet::new(client, places, keys, listing, environment)))
+    }
+
+    fn neolink(
+        &self,
+        spec: &GpuProviderSpec,
+        credentials: &Credentials,
+        pace: Pace,
+    ) -> Result<Arc<dyn Provider>, ConnectError> {
+        let token = credentials.get("token")?;
+        let user_id = credentials.get("userId")?.expose_secret().to_owned();
+        if !neolink::Key::is_user_id(&user_id) {
+            return Err(ConnectError::new(
+                Reason::CredentialsIncomplete,
+                "key userId of the credentials Secret is no user id: it has blanks, a slash or other characters that no id has",
+            ));
+        }
+        let base = self
+            .policy
+            .base(neolink::API, "spec.neolink.endpoint", spec.endpoint())
+            .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+        let client = Client::new(&self.transport, pace, [token.clone()]);
+        let key = neolink::Key { token, user_id };
+        Ok(Arc::new(neolink::Neolink::new(client, base, key, Arc::clone(&self.environment))))
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Kind {
     Unauthorized,
     /// The cloud refuses the request as wrong; the same request will be refused again.
     Invalid,
+    /// The cloud hands out an address to be called that the operator may not call; the message says how to allow it.
+    EndpointNotAllowed,
     /// The cloud does not have this operation.
     Unsupported,
     /// None is free just now.

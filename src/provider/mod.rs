@@ -6,16 +6,21 @@
 
 pub mod breaker;
 mod capabilities;
+pub mod capital_online;
 pub mod connect;
 mod credentials;
 pub mod endpoint;
 mod error;
 mod gpu_model;
 pub mod http;
+pub mod jupyter;
 pub mod loose;
+pub mod luchen;
 mod model;
+pub mod neolink;
 mod observed;
 pub mod pace;
+pub mod scnet;
 pub mod xgc;
 
 pub use capabilities::{Capabilities, Detail, Field, PriceKnown, Refusal, RegionUse, VolumeUse, When, check};

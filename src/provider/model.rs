@@ -1,10 +1,11 @@
 //! What is said to a cloud and what it says, in words that fit all five.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::Error;
 use crate::api::instance::GpuInstanceSpec;
 use crate::api::money::Decimal;
 use crate::api::status::{InstanceState, PortEndpoint};
@@ -31,6 +32,9 @@ pub struct Balance {
 pub struct Scope {
     /// The regions in use, as specs name them.
     pub regions: BTreeSet<String>,
+    /// Of these, the ones in which some object holds a machine or has claimed one: a list that cannot find such a
+    /// region is not whole. In the others somebody only wishes to rent, maybe by a name that does not exist.
+    pub held: BTreeSet<String>,
 }
 
 /// All machines of an account.
@@ -49,6 +53,32 @@ pub enum Proof {
     Complete,
     /// Something was not; why, for the reader.
     Incomplete(String),
+    /// Every region was read in full but these, by every spelling under which specs may name them: what is in other
+    /// regions is proven all the same.
+    Except(BTreeMap<String, Error>),
+}
+
+impl Proof {
+    /// Why the list does not prove that a machine in this region is absent; `None` if it does. Without a region, the
+    /// machine may be in any.
+    #[must_use]
+    pub fn gap(&self, region: Option<&str>) -> Option<String> {
+        match self {
+            Self::Complete => None,
+            Self::Incomplete(why) => Some(why.clone()),
+            Self::Except(_) if region.is_some() => self.unread(region).map(ToString::to_string),
+            Self::Except(unread) => unread.values().next().map(ToString::to_string),
+        }
+    }
+
+    /// Why this region could not be read.
+    #[must_use]
+    pub fn unread(&self, region: Option<&str>) -> Option<&Error> {
+        match self {
+            Self::Except(unread) => unread.get(region?),
+            Self::Complete | Self::Incomplete(_) => None,
+        }
+    }
 }
 
 /// A machine as its cloud shows it.
@@ -90,6 +120,8 @@ pub struct Machine {
     pub started_at: Option<Timestamp>,
     /// Whether the cloud ended it because its paid or allowed time is over.
     pub expired: bool,
+    /// Whether the cloud does not show all of it yet, so that it is to be described again though its row is the same.
+    pub partial: bool,
 }
 
 impl Machine {
@@ -115,6 +147,7 @@ impl Machine {
             created_at: None,
             started_at: None,
             expired: false,
+            partial: false,
         }
     }
 }
@@ -157,6 +190,8 @@ impl PartialEq for MachineSecrets {
 pub struct Quote {
     /// Price an hour; `None` where the cloud tells none before renting.
     pub price_per_hour: Option<Decimal>,
+    /// Its currency, ISO 4217.
+    pub currency: Option<&'static str>,
 }
 
 /// A machine to rent.

@@ -1,6 +1,7 @@
 //! Decides. Pure: no clock, no client, no chance, so that every decision is a row in a table.
 
 mod keep;
+mod reinstall;
 mod release;
 mod rent;
 mod settle;
@@ -78,7 +79,11 @@ impl<'a> Scene<'a> {
         }
         if let Some(outage) = &self.seen.evidence.outage {
             let obstacle = Obstacle::new(verdict(&outage.error).reason, outage.error.message.clone());
-            return Err(Step::Wait(Wait::outage(obstacle)));
+            return Err(match obstacle.reason {
+                reason if reason.is_outage() => Step::Wait(Wait::outage(obstacle)),
+                reason if reason.is_stalled() => Step::Halt(obstacle),
+                reason => Step::Wait(Wait::progress(reason, obstacle.message)),
+            });
         }
         if self.seen.evidence.listed.is_none() {
             return Err(Step::Wait(Wait::quietly()));
@@ -189,6 +194,8 @@ pub fn verb(step: &Step) -> &'static str {
         Step::HoldProvider => "protect the provider",
         Step::Quote => "ask for the price",
         Step::StorePassword => "store a password",
+        Step::StoreNextPassword => "store the next password",
+        Step::KeepNextPassword => "keep the next password",
         Step::Claim(_) => "claim",
         Step::Create => "create",
         Step::FollowTask(_) => "follow the task",
@@ -197,6 +204,7 @@ pub fn verb(step: &Step) -> &'static str {
         Step::WriteBinding => "write the binding",
         Step::Start(_) => "start",
         Step::Stop(_) => "stop",
+        Step::Restart => "restart",
         Step::SaveImage => "save an image",
         Step::Update(_) => "update",
         Step::Delete(..) => "delete",
@@ -205,3 +213,6 @@ pub fn verb(step: &Step) -> &'static str {
         Step::DropFinalizer(_) => "drop the finalizer",
     }
 }
+
+#[cfg(test)]
+mod tests;
