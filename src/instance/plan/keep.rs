@@ -55,7 +55,8 @@ fn extra(scene: &Scene<'_>, bound: &str) -> Option<String> {
     let extra = machines
         .filter(|machine| machine.id != bound && machine.state != InstanceState::Deleting)
         .find(|machine| attempt_of(machine, scene.object.id(), &scene.seen.installation).is_some())?;
-    (!asked_lately(scene, &extra.id, ActionKind::Delete, super::DELETE_PATIENCE)).then(|| extra.id.clone())
+    let later = asked_lately(scene, &extra.id, ActionKind::Delete, super::DELETE_PATIENCE) || scene.pause().is_some();
+    (!later).then(|| extra.id.clone())
 }
 
 /// Whether this was asked of the cloud so lately that its lists may not show it yet.
@@ -343,9 +344,6 @@ fn image_was_asked_for(scene: &Scene<'_>, machine: &Machine, taken: Timestamp) -
 fn stopped(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
     let object = scene.object;
     let status = object.seen();
-    if machine.expired && scene.wants_running() {
-        return expired(machine);
-    }
     if !scene.wants_running() {
         let keeps_gpu = status.stopped_with == Some(StopMode::KeepGpu);
         if keeps_gpu && object.spec.stop_mode.unwrap_or_default() == StopMode::ReleaseGpu {
@@ -368,18 +366,23 @@ fn stopped(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
         }
         return Step::Rest;
     }
+    start(scene, connection, machine)
+}
+
+/// Starts a stopped machine, unless its time is over, its namespace may not, or it was tried too often.
+pub(super) fn start(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
+    let status = scene.object.seen();
+    if machine.expired {
+        return expired(machine);
+    }
     if let Some(bar) = &connection.forbidden {
         return Step::Halt(bar.clone());
     }
-    start(scene, machine, status.starts.as_ref())
-}
-
-fn start(scene: &Scene<'_>, machine: &Machine, starts: Option<&Tries>) -> Step {
     if let Some(pause) = scene.pause() {
         return pause;
     }
-    let new_spec = scene.object.seen().observed_generation != Some(scene.object.generation());
-    if !new_spec && exhausted(starts, scene.now) {
+    let new_spec = status.observed_generation != Some(scene.object.generation());
+    if !new_spec && exhausted(status.starts.as_ref(), scene.now) {
         return Step::Halt(Obstacle::new(
             Reason::Failed,
             format!(
@@ -406,7 +409,12 @@ pub(super) fn begin(scene: &Scene<'_>, kind: TransitionKind, why: String) -> Ste
         TransitionKind::Discard => Reason::PriceAboveCap,
         TransitionKind::Replace | TransitionKind::Unknown => Reason::Replacing,
     };
-    Step::Record(vec![transition(scene, kind)], Obstacle::new(reason, why))
+    let mut changes = vec![transition(scene, kind)];
+    // What the user asks for is not a start against the cloud's will.
+    if matches!(kind, TransitionKind::Restart | TransitionKind::Reshape) && scene.object.seen().starts.is_some() {
+        changes.push(Change::ForgetStarts);
+    }
+    Step::Record(changes, Obstacle::new(reason, why))
 }
 
 fn transition(scene: &Scene<'_>, kind: TransitionKind) -> Change {

@@ -1,6 +1,6 @@
 //! Changes that take several steps: a restart, new GPUs on the same machine, a new machine in its place.
 
-use super::keep::{asked_lately, begin, exhausted, stop};
+use super::keep::{asked_lately, begin, exhausted, start, stop};
 use super::{DELETE_PATIENCE, MOST_TRIES, Scene};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
@@ -149,14 +149,11 @@ fn cycle(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transiti
             )
         }
         (InstanceState::Stopped, true) => {
-            if let Some(pause) = scene.pause() {
-                return pause;
-            }
             let drift = drift(scene, connection);
-            if !restart && !drift.stopped.is_empty() {
-                return Step::Update(drift.stopped);
+            if restart || drift.stopped.is_empty() {
+                return start(scene, connection, machine);
             }
-            Step::Start(at_start(scene))
+            scene.pause().unwrap_or(Step::Update(drift.stopped))
         }
         (InstanceState::Running, true) => end(scene, transition, "the machine runs again"),
         (InstanceState::Failed | InstanceState::Frozen | InstanceState::Expired | InstanceState::Unknown, _) => end(
@@ -201,6 +198,9 @@ fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transi
             reason,
             format!("machine {} is being deleted: {why}", machine.id),
         ));
+    }
+    if let Some(pause) = scene.pause() {
+        return pause;
     }
     if machine.state == InstanceState::Running && !connection.capabilities.deletes_running {
         return stop(scene, connection, machine);

@@ -1,11 +1,17 @@
 //! Every decision as a row: an object, what is seen of it, and the step that follows.
 
+#[rustfmt::skip] // One decision, one row: here and in the next.
 mod account;
+#[rustfmt::skip]
 mod keep;
+#[rustfmt::skip]
 mod release;
+#[rustfmt::skip]
 mod rent;
 mod scenes;
+#[rustfmt::skip]
 mod settle;
+#[rustfmt::skip]
 mod update;
 
 use super::plan;

@@ -113,9 +113,7 @@ pub(super) fn claimed() -> Object {
             deadline: Time(at(50)),
             task: None,
         });
-        status.ordered = Some(Ordered {
-            digests: digests(&[]),
-        });
+        status.ordered = Some(Ordered { digests: digests(&[]) });
     })
 }
 
@@ -201,9 +199,22 @@ pub(super) fn tries(count: i64) -> Option<Tries> {
 
 /// Digests of all fields, other than now in these.
 fn digests(other: &[&str]) -> BTreeMap<String, String> {
-    let fields = ["gpu", "cpu", "memory", "image", "ports", "volumes", "startupScript", "billing", "xgc"];
+    let fields = [
+        "gpu",
+        "cpu",
+        "memory",
+        "image",
+        "ports",
+        "volumes",
+        "startupScript",
+        "billing",
+        "xgc",
+    ];
     let digest = |field: &str| if other.contains(&field) { "before" } else { "now" };
-    fields.into_iter().map(|field| (field.to_owned(), digest(field).to_owned())).collect()
+    fields
+        .into_iter()
+        .map(|field| (field.to_owned(), digest(field).to_owned()))
+        .collect()
 }
 
 /// What is seen, step by step.

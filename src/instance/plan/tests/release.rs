@@ -1,0 +1,95 @@
+//! An object that is being deleted.
+
+use super::check;
+use super::scenes::{M, Object, STRICT_CLOUD, Seen, bound, claimed, held_object, machine, new_object, ready_to_order, seen};
+use crate::account::Obstacle;
+use crate::api::InstanceState::{Deleting, Failed, Frozen, Running, Stopped, Stopping};
+use crate::api::condition::Reason;
+use crate::api::instance::DeletionPolicy;
+use crate::instance::memory::{ActionKind, SentResult};
+use crate::instance::observation::CloudView;
+use crate::provider::Kind;
+
+fn with(policy: DeletionPolicy) -> Object {
+    bound().spec(|spec| spec.deletion_policy = Some(policy)).deleted()
+}
+
+fn no_cloud() -> Seen {
+    seen().with(|seen| seen.cloud = CloudView::Obstructed(Obstacle::new(Reason::CredentialsNotFound, "")))
+}
+
+#[test]
+fn an_object_that_holds_nothing_goes_at_once() {
+    check(vec![
+        ("it never took a finalizer", new_object().deleted(), seen(), "rest"),
+        ("nothing was claimed", held_object().deleted(), seen(), "drop the finalizer"),
+        ("for that no cloud is needed", held_object().deleted(), no_cloud(), "drop the finalizer"),
+        ("but a machine of its name is its own", held_object().deleted(), seen().m(Running), "record bind(m-1) as Deleting"),
+    ]);
+}
+
+#[test]
+fn an_unsettled_order_is_settled_first_whatever_the_policy() {
+    let retain = |object: Object| object.spec(|spec| spec.deletion_policy = Some(DeletionPolicy::Retain));
+    let unclear = || ready_to_order().sent(SentResult::Unclear("reset".into()));
+    check(vec![
+        ("not sent yet", claimed().deleted(), ready_to_order().own(), "record unclaim as Deleting"),
+        ("sent", claimed().deleted(), unclear(), "wait, Settling, list after -2"),
+        ("sent, and to be kept", retain(claimed()).deleted(), unclear(), "wait, Settling, list after -2"),
+        ("sent by another process", claimed().deleted(), ready_to_order(), "wait, Settling, list after 80"),
+        ("it is there", claimed().deleted(), unclear().m(Running), "record bind(m-1) as Creating"),
+        ("it is not", claimed().deleted(), unclear().absent_since(-65), "record unclaim as Settling"),
+        ("nobody can tell", claimed().deleted(), unclear().with(|s| s.unexplained = vec!["x".into()]), "halt CreateOutcomeUnknown"),
+        ("the cloud cannot be asked", claimed().deleted(), no_cloud(), "halt CredentialsNotFound"),
+    ]);
+}
+
+#[test]
+fn delete_means_until_it_is_gone() {
+    let deleted = || with(DeletionPolicy::Delete);
+    let strict = || seen().connection(|c| c.capabilities = &STRICT_CLOUD);
+    let second = || seen().m(Deleting).machine(machine("m-2", 2, Running));
+    let adopted = |policy| bound().spec(|spec| { spec.instance_id = Some(M.into()); spec.deletion_policy = policy; }).deleted();
+    check(vec![
+        ("it is deleted", deleted(), seen().m(Running), "delete m-1"),
+        ("unasked too", bound().deleted(), seen().m(Stopped), "delete m-1"),
+        ("whatever its state", deleted(), seen().m(Frozen), "delete m-1"),
+        ("once", deleted(), seen().m(Running).asked(ActionKind::Delete, Running, 30), "wait, Deleting"),
+        ("and again if it stays", deleted(), seen().m(Running).asked(ActionKind::Delete, Running, 60), "delete m-1"),
+        ("a refusal waits", deleted(), seen().m(Running).pause(Reason::CloudUnavailable), "wait, outage CloudUnavailable, until 60"),
+        ("it is going", deleted(), seen().m(Deleting), "wait, Deleting"),
+        ("where it must be stopped first", deleted(), strict().m(Running), "stop ReleaseGpu"),
+        ("and is stopping", deleted(), strict().m(Running).asked(ActionKind::Stop, Running, 5), "wait, Deleting"),
+        ("and is stopped", deleted(), strict().m(Stopped), "delete m-1"),
+        ("every machine of its name goes", deleted(), second(), "delete m-2"),
+        ("one list without it", deleted(), seen().absent_between(-5, -5).delete_acknowledged(), "wait, Deleting"),
+        ("two", deleted(), seen().absent_since(-9).delete_acknowledged(), "drop the finalizer"),
+        ("two close ones where no delete was acknowledged", deleted(), seen().absent_since(-9), "wait, Deleting, list after 51"),
+        ("two far apart", deleted(), seen().absent_since(-65), "drop the finalizer"),
+        ("no list yet", deleted(), seen(), "wait, Deleting"),
+        ("the cloud cannot be asked", deleted(), no_cloud(), "halt CredentialsNotFound"),
+        ("an outage", deleted(), seen().m(Running).outage(Kind::Transient), "wait, outage CloudUnavailable"),
+        ("a namespace that may not use the account any more", deleted(), seen().m(Running).connection(|c| c.forbidden = Some(Obstacle::new(Reason::NamespaceNotAllowed, ""))), "delete m-1"),
+        ("an adopted machine is kept", adopted(None), seen().m(Running), "let go"),
+        ("unless that is said", adopted(Some(DeletionPolicy::Delete)), seen().m(Running), "delete m-1"),
+    ]);
+}
+
+#[test]
+fn retain_and_stop_keep_the_machine() {
+    let stop = || with(DeletionPolicy::Stop);
+    check(vec![
+        ("retained as it is", with(DeletionPolicy::Retain), seen().m(Running), "let go"),
+        ("for that no cloud is needed", with(DeletionPolicy::Retain), no_cloud(), "let go"),
+        ("stopped first", stop(), seen().m(Running), "stop ReleaseGpu"),
+        ("once", stop(), seen().m(Running).asked(ActionKind::Stop, Running, 5), "wait, Stopping"),
+        ("again if it goes on running", stop(), seen().m(Running).asked(ActionKind::Stop, Running, 20), "stop ReleaseGpu"),
+        ("stopping", stop(), seen().m(Stopping), "wait, Stopping"),
+        ("then let go", stop(), seen().m(Stopped), "let go"),
+        ("frozen is stopped", stop(), seen().m(Frozen), "let go"),
+        ("failed is kept", stop(), seen().m(Failed), "let go"),
+        ("gone is gone", stop(), seen().absent_since(-65), "drop the finalizer"),
+        ("the cloud cannot be asked", stop(), no_cloud(), "halt CredentialsNotFound"),
+        ("an id is all that is known", stop(), seen().machine(machine("m-2", 2, Running)), "wait, Deleting"),
+    ]);
+}
