@@ -15,7 +15,7 @@ use crate::api::instance::ProviderKind;
 use crate::api::remote_name::Installation;
 use crate::api::{ClusterGpuProvider, GpuInstance, GpuProvider};
 use crate::instance::{Reconciler, controller as instances};
-use crate::kubernetes::{Backoff, Namespaces};
+use crate::kubernetes::{Backoff, FirstLists, Namespaces};
 use crate::operator::Context;
 use crate::provider::Connector;
 use crate::provider::endpoint::{EndpointPolicy, EndpointRefused};
@@ -127,27 +127,29 @@ struct Watched {
 fn watch_all(context: &Context) -> Watched {
     use futures::StreamExt;
     let (client, namespaces) = (&context.client, &context.namespaces);
+    let first_lists = FirstLists::default();
     let (instance_stores, instances) = namespaces
         .apis(client)
         .into_iter()
-        .map(watch)
+        .map(|api| watch(api, first_lists.one_more()))
         .map(|(store, stream)| (store, stream.boxed()))
         .unzip();
     let (provider_stores, providers) = namespaces
         .apis(client)
         .into_iter()
-        .map(watch)
+        .map(|api| watch(api, first_lists.one_more()))
         .map(|(store, stream)| (store, stream.boxed()))
         .unzip();
     let (cluster_providers, shared) = namespaces
         .cluster_wide()
-        .then(|| watch::<ClusterGpuProvider>(Api::all(client.clone())))
+        .then(|| watch::<ClusterGpuProvider>(Api::all(client.clone()), first_lists.one_more()))
         .map(|(store, stream)| (store, stream.boxed()))
         .unzip();
     let cache = Cache {
         instances: instance_stores,
         providers: provider_stores,
         cluster_providers,
+        first_lists,
     };
     Watched {
         cache,
@@ -174,9 +176,8 @@ async fn drive(
     } = watched;
     let gate = context.readiness.gate("watches", "the first list of every kind");
     let synced = async {
-        if cache.ready().await {
-            gate.open();
-        }
+        cache.first_lists.all().await;
+        gate.open();
     };
     let secrets = context.namespaces.apis(&context.client);
     let over_instances = instances

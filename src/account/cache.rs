@@ -10,6 +10,7 @@ use kube::{Resource, ResourceExt};
 
 use super::resolve::{ProviderKey, ProviderView};
 use crate::api::instance::ProviderKind;
+use crate::kubernetes::FirstLists;
 use crate::api::{ClusterGpuProvider, GpuInstance, GpuProvider};
 
 /// An object of ours that need not be readable: one from another version must not stop the watch.
@@ -24,6 +25,8 @@ pub struct Cache {
     pub providers: Vec<Store<Guarded<GpuProvider>>>,
     /// Cluster providers; none while only namespaces are watched.
     pub cluster_providers: Option<Store<Guarded<ClusterGpuProvider>>>,
+    /// The first lists of all of them.
+    pub first_lists: FirstLists,
 }
 
 impl Cache {
@@ -58,24 +61,6 @@ impl Cache {
             .filter_map(|guarded| guarded.0.as_ref().ok().map(ProviderView::of_namespace))
             .chain(shared.filter_map(|guarded| guarded.0.as_ref().ok().map(ProviderView::of_cluster)))
             .collect()
-    }
-
-    /// Whether every watch has brought its first list.
-    pub async fn ready(&self) -> bool {
-        for store in &self.instances {
-            if store.wait_until_ready().await.is_err() {
-                return false;
-            }
-        }
-        for store in &self.providers {
-            if store.wait_until_ready().await.is_err() {
-                return false;
-            }
-        }
-        match &self.cluster_providers {
-            Some(store) => store.wait_until_ready().await.is_ok(),
-            None => true,
-        }
     }
 
     /// The readable instances that use this provider.

@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, PostParams};
 use kube::core::DeserializeGuard;
@@ -26,7 +25,7 @@ use super::resolve::{ProviderKey, ProviderView};
 use crate::api::instance::ProviderKind;
 use crate::api::provider::ProviderStatus;
 use crate::api::{ClusterGpuProvider, GROUP, GpuProvider};
-use crate::kubernetes::{CallError, call};
+use crate::kubernetes::{CallError, FirstList, call};
 
 /// A kind of provider.
 pub trait ProviderObject:
@@ -58,6 +57,7 @@ impl ProviderObject for ClusterGpuProvider {
 /// A watch that feeds a store and a controller: the store with every change, the controller with those that matter.
 pub fn watch<K>(
     api: Api<DeserializeGuard<K>>,
+    mut first_list: FirstList,
 ) -> (
     Store<DeserializeGuard<K>>,
     impl Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send,
@@ -70,6 +70,11 @@ where
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                first_list.came();
+            }
+        })
         .applied_objects()
         .predicate_filter(
             predicates::generation
@@ -100,9 +105,7 @@ pub async fn run<K: ProviderObject>(
         .graceful_shutdown_on(async move { shutdown.cancelled().await })
         .run(
             |object, ticker: Arc<Ticker>| async move {
-                if !ticker.cache.ready().await {
-                    return Ok(Action::requeue(Duration::from_secs(1)));
-                }
+                ticker.cache.first_lists.all().await;
                 let key = ProviderKey { kind: K::KIND, namespace: object.namespace(), name: object.name_any() };
                 if let Err(invalid) = &object.0 {
                     warn!(provider = %key, error = invalid.error, "this version cannot read the provider; it is left alone");

@@ -78,9 +78,7 @@ async fn reconcile(guarded: Arc<Guarded>, reconciler: Arc<Reconciler>) -> Result
             return Ok(Action::await_change());
         }
     };
-    if !reconciler.cache.ready().await {
-        return Ok(Action::requeue(Duration::from_secs(1)));
-    }
+    reconciler.cache.first_lists.all().await;
     let started = tokio::time::Instant::now();
     let again = reconciler.pass(instance).await;
     reconciler.metrics.reconciled(started.elapsed());
