@@ -85,7 +85,7 @@ pub async fn run(context: Context) -> Result<(), Error> {
     let ticker = Arc::new(Ticker {
         client: context.client.clone(),
         namespaces: context.namespaces.clone(),
-        connector,
+        connector: Box::new(connector),
         sessions: Arc::clone(&sessions),
         cache: watched.cache.clone(),
         installation: installation.clone(),

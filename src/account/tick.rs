@@ -25,7 +25,7 @@ use crate::api::{BINDING_ANNOTATION, IN_USE_FINALIZER, remote_name::BindingAnnot
 use crate::environment::Environment;
 use crate::kubernetes::{CallError, Events, Namespaces, call};
 use crate::metrics::Metrics;
-use crate::provider::{Balance, Connector, Credentials, Detail, Kind, Listing, Observed, Provider, Scope};
+use crate::provider::{Balance, Connect, Credentials, Detail, Kind, Listing, Observed, Provider, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
 const BALANCE_INTERVAL: Duration = Duration::from_secs(3600);
@@ -41,7 +41,7 @@ pub struct Ticker {
     /// The namespaces that are watched.
     pub namespaces: Namespaces,
     /// Who drivers are made by.
-    pub connector: Connector,
+    pub connector: Box<dyn Connect>,
     /// Which provider speaks for which account.
     pub sessions: Arc<Sessions>,
     /// What the watches have brought.

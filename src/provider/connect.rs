@@ -38,6 +38,18 @@ impl ConnectError {
     }
 }
 
+/// Makes drivers: the clouds' own ([`Connector`]), or those of a cloud that a test has made up.
+pub trait Connect: Send + Sync + 'static {
+    /// The account. Asks nobody: whether the credentials are good, [`Provider::identify`] tells.
+    fn connect(&self, spec: &GpuProviderSpec, credentials: &Credentials) -> Result<Arc<dyn Provider>, ConnectError>;
+}
+
+impl Connect for Connector {
+    fn connect(&self, spec: &GpuProviderSpec, credentials: &Credentials) -> Result<Arc<dyn Provider>, ConnectError> {
+        Self::connect(self, spec, credentials)
+    }
+}
+
 /// Connects to accounts.
 #[derive(Clone)]
 pub struct Connector {

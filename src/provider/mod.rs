@@ -24,7 +24,7 @@ pub mod scnet;
 pub mod xgc;
 
 pub use capabilities::{Capabilities, Detail, Field, PriceKnown, Refusal, RegionUse, VolumeUse, When, check};
-pub use connect::{ConnectError, Connector};
+pub use connect::{Connect, ConnectError, Connector};
 pub use credentials::{Credentials, CredentialsDigest, required_keys};
 pub use error::{Error, Kind, Result};
 pub use gpu_model::{GpuModel, market_name};
