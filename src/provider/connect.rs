@@ -103,16 +103,7 @@ impl Connector {
                 Arc::new(xgc::Xgc::new(client, base, token))
             }
             Cloud::CapitalOnline => self.capital_online(spec, credentials, pace)?,
-            Cloud::Luchen => {
-                let username = credentials.get("username")?;
-                let password = credentials.get("password")?;
-                let base = self
-                    .policy
-                    .base(luchen::API, "spec.luchen.endpoint", spec.endpoint())
-                    .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
-                let client = Client::new(&self.transport, pace, [username.clone(), password.clone()]);
-                Arc::new(luchen::Luchen::new(client, base, username, password))
-            }
+            Cloud::Luchen => self.luchen(spec, credentials, pace)?,
             Cloud::Neolink => self.neolink(spec, credentials, pace)?,
             Cloud::Scnet => self.scnet(spec, credentials, pace)?,
         };
@@ -149,6 +140,22 @@ impl Connector {
             secret,
             environment,
         )))
+    }
+
+    fn luchen(
+        &self,
+        spec: &GpuProviderSpec,
+        credentials: &Credentials,
+        pace: Pace,
+    ) -> Result<Arc<dyn Provider>, ConnectError> {
+        let base = self
+            .policy
+            .base(luchen::API, "spec.luchen.endpoint", spec.endpoint())
+            .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+        let username = credentials.get("username")?;
+        let password = credentials.get("password")?;
+        let client = Client::new(&self.transport, pace, [username.clone(), password.clone()]);
+        Ok(Arc::new(luchen::Luchen::new(client, base, username, password)))
     }
 
     fn scnet(
@@ -271,10 +278,5 @@ mod tests {
         unlimited["limits"] = json!({"requestsPerSecond": "0"});
         assert_eq!(refusal(unlimited, "tok").0, Reason::Invalid);
         assert_eq!(refusal(json!({}), "tok").0, Reason::Invalid);
-        let (reason, message) = refusal(json!({"luchen": {"credentialsSecretRef": {"name": "x"}}}), "tok");
-        assert_eq!(
-            (reason, message.as_str()),
-            (Reason::Unsupported, "this version has no driver for Luchen yet")
-        );
     }
 }
