@@ -25,7 +25,9 @@ impl Holding {
     pub fn of(instance: &GpuInstance, status: &GpuInstanceStatus) -> Self {
         let keeps_gpu = status.stopped_with == Some(StopMode::KeepGpu);
         let bills = keeps_gpu || super::bills_as_running(status.state.unwrap_or(InstanceState::Creating));
-        let price = money::parse(status.price_per_hour.as_deref()).or_else(|| instance.spec.max_price_per_hour());
+        let price = money::parse(status.price_per_hour.as_deref())
+            .or_else(|| status.quoted_price())
+            .or_else(|| instance.spec.max_price_per_hour());
         Self {
             instance_id: status.instance_id.clone(),
             price: price.filter(|_| bills).unwrap_or_default(),

@@ -5,7 +5,6 @@
 
 pub mod cache;
 pub mod controller;
-mod detail;
 mod details;
 mod in_use;
 mod ledger;
@@ -38,7 +37,6 @@ use crate::api::remote_name::Installation;
 use crate::api::status::InstanceState;
 use crate::provider::{self, Machine};
 use details::Details;
-use detail::Details;
 use ledger::Ledger;
 use presence::given_name;
 
@@ -124,7 +122,6 @@ struct State {
     unread: BTreeMap<String, Outage>,
     interests: BTreeMap<String, Interest>,
     ledger: Ledger,
-    details: Details,
     /// A list begun after this moment is waited for.
     wanted: Option<Timestamp>,
     /// When each machine was first listed by this process.

@@ -306,27 +306,6 @@ impl Ticker {
         account.described(&mut listing.machines, answers);
     }
 
-    /// The list with what only calls for single machines show. Where these fail the rows must do, until the next list.
-    async fn with_details(&self, connected: &Connected, listing: Listing) -> Listing {
-        let account = &connected.account;
-        if connected.driver.capabilities().detail == Detail::InList {
-            return listing;
-        }
-        for row in account.rows_without_detail(&listing, &self.installation) {
-            match connected.driver.describe(&row).await {
-                Ok(machine) => account.detailed(row, machine),
-                Err(error) => {
-                    warn!(account = account.key.id, instance = row.id, %error, "the machine's detail could not be read");
-                    // A cloud that is out of order is not asked for all the others as well.
-                    if matches!(error.kind, Kind::Transient | Kind::RateLimited) {
-                        break;
-                    }
-                }
-            }
-        }
-        account.fill_in(listing)
-    }
-
     /// The regions of all instances that use the account, through whichever provider; also through one that cannot be
     /// used just now, if they hold something: a list without their region would prove their machines absent.
     fn scope(&self, account: &Account) -> Scope {

@@ -60,6 +60,9 @@ pub struct GpuInstanceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
     pub currency: Option<String>,
+    /// What the cloud asked for the machine when it was ordered: all there is to know where a machine does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<QuotedPrice>,
     /// How to reach the machine. Passwords and tokens are in the connection Secret only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
@@ -175,6 +178,26 @@ pub struct Ordered {
     pub digests: std::collections::BTreeMap<String, String>,
 }
 
+/// A price that was told before renting.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotedPrice {
+    /// Price an hour.
+    #[schemars(length(max = 32))]
+    pub per_hour: String,
+    /// Its currency, ISO 4217.
+    #[schemars(length(max = 8))]
+    pub currency: String,
+}
+
+impl GpuInstanceStatus {
+    /// What an hour of the machine was said to cost when it was ordered.
+    #[must_use]
+    pub fn quoted_price(&self) -> Option<super::money::Decimal> {
+        super::money::parse(self.quoted.as_ref().map(|quoted| quoted.per_hour.as_str()))
+    }
+}
+
 /// The GPUs that a machine has.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub struct GpuStatus {
@@ -257,7 +280,7 @@ pub struct Transition {
     pub kind: TransitionKind,
     /// When it was begun.
     pub since: Time,
-    /// Whether the machine has been seen stopped.
+    /// Whether the first half is done: the machine was seen stopped; the cloud has begun to reinstall it.
     #[serde(default)]
     pub stopped: bool,
 }
@@ -273,6 +296,8 @@ pub enum TransitionKind {
     Replace,
     /// No machine: it is above the price cap.
     Discard,
+    /// The machine with another image, and another password.
+    Reinstall,
     /// A word that a newer version wrote.
     #[serde(other)]
     Unknown,

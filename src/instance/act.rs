@@ -1,13 +1,14 @@
 //! Does: one call to the cloud, or one write to the API server. What it led to is told as [`Change`]s to status.
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 use serde_json::json;
 
 use super::connection::{self, Data};
-use super::memory::{Action, ActionKind, Quoted, Sent, SentResult};
+use super::memory::{Action, ActionKind, NextPassword, Quoted, Sent, SentResult};
 use super::observation::{InstanceView, Observation, SecretView};
 use super::step::{Change, Step};
 use super::{Reconciler, drift};
@@ -15,7 +16,7 @@ use crate::account::{Connected, HoldError, Holding, Obstacle, hold, remember_rel
 use crate::api::condition::Reason;
 use crate::api::instance::StopMode;
 use crate::api::remote_name::BindingAnnotation;
-use crate::api::status::{Claim, InstanceState};
+use crate::api::status::{Claim, InstanceState, Transition, TransitionKind};
 use crate::api::{BINDING_ANNOTATION, GpuInstance, INSTANCE_FINALIZER};
 use crate::kubernetes::{CallError, Taken, call, drop_finalizer, take_finalizer};
 use crate::provider::{self, Created, Field, Kind, Machine, Order, TaskState};
@@ -118,7 +119,9 @@ impl Reconciler {
             Step::TakeFinalizer => stage.take_finalizer().await,
             Step::HoldProvider => stage.hold_provider().await,
             Step::Quote => stage.quote().await,
-            Step::StorePassword => stage.store_password().await,
+            Step::StorePassword => stage.store_password(connection::PASSWORD).await,
+            Step::StoreNextPassword => stage.store_next_password().await,
+            Step::KeepNextPassword => stage.keep_next_password().await,
             Step::Claim(claim) => stage.claim(claim),
             Step::Create => stage.create().await,
             Step::FollowTask(task) => stage.follow(task).await,
@@ -127,6 +130,7 @@ impl Reconciler {
             Step::WriteBinding => stage.bind().await,
             Step::Start(fields) => stage.start(fields).await,
             Step::Stop(mode) => stage.stop(*mode).await,
+            Step::Restart => stage.restart().await,
             Step::SaveImage => stage.save_image().await,
             Step::Update(fields) => stage.update(fields).await,
             Step::Delete(id, why) => stage.delete(id, why).await,
@@ -218,15 +222,38 @@ impl Stage<'_> {
         Ok(Outcome::done(Vec::new()))
     }
 
-    async fn store_password(&self) -> Acted {
+    async fn store_password(&self, key: &str) -> Acted {
         let mut data = match &self.seen.secret {
             SecretView::Ours { data, .. } => data.clone(),
             _ => Data::new(),
         };
         let password = password(&self.reconciler.environment.secret_bytes());
-        data.insert("password".to_owned(), password.into_bytes());
+        data.insert(key.to_owned(), password.into_bytes());
         connection::write(&self.reconciler.client, self.object, &self.seen.secret, &data).await?;
         Ok(Outcome::done(Vec::new()))
+    }
+
+    /// One that is there already may have been sent by a process that died: it is kept, and looked after first.
+    async fn store_next_password(&self) -> Acted {
+        let is_new = self.secret_text(connection::NEXT_PASSWORD).is_none();
+        if is_new {
+            self.store_password(connection::NEXT_PASSWORD).await?;
+        }
+        let at = self.reconciler.environment.now();
+        self.reconciler.remember(self.object.id(), |memory| {
+            memory.next_password = Some(NextPassword { at, is_new });
+        });
+        Ok(Outcome::told(Vec::new(), "about to reinstall the machine"))
+    }
+
+    async fn keep_next_password(&self) -> Acted {
+        connection::keep_next_password(&self.reconciler.client, self.object, &self.seen.secret).await?;
+        self.reconciler
+            .remember(self.object.id(), |memory| memory.next_password = None);
+        Ok(Outcome::told(
+            vec![Change::Transition(None)],
+            "the machine is reinstalled; its password is the new one",
+        ))
     }
 
     /// Reserves room and intends to rent. The claim itself is written with status, guarded by the version read.
@@ -254,7 +281,7 @@ impl Stage<'_> {
         let connected = self.connected()?;
         let claim = self.object.claim().ok_or(Failure::Stale)?;
         self.last_look().await?;
-        let password = self.password();
+        let password = self.secret_text(connection::PASSWORD);
         let order = self.order(&claim.name, password.as_ref());
         let left = claim.deadline.0.duration_since(self.reconciler.environment.now());
         let Ok(left) = std::time::Duration::try_from(left) else {
@@ -321,10 +348,10 @@ impl Stage<'_> {
         }
     }
 
-    fn password(&self) -> Option<SecretString> {
+    fn secret_text(&self, key: &str) -> Option<SecretString> {
         match &self.seen.secret {
             SecretView::Ours { data, .. } => data
-                .get("password")
+                .get(key)
                 .and_then(|bytes| String::from_utf8(bytes.clone()).ok())
                 .map(SecretString::from),
             _ => None,
@@ -333,8 +360,10 @@ impl Stage<'_> {
 
     async fn follow(&self, task: &str) -> Acted {
         let connected = self.connected()?;
+        let region = self.object.spec.region().map(ToOwned::to_owned);
         let scope = provider::Scope {
-            regions: self.object.spec.region().map(ToOwned::to_owned).into_iter().collect(),
+            regions: region.iter().cloned().collect(),
+            held: region.into_iter().collect(),
         };
         let state = connected.driver.task(task, &scope).await?;
         let nobody = Machine::new(task, InstanceState::Creating, "task");
@@ -473,6 +502,25 @@ impl Stage<'_> {
         )
     }
 
+    async fn restart(&self) -> Acted {
+        let connected = self.connected()?;
+        let machine = self.machine()?;
+        let transition = self.object.seen().transition.ok_or(Failure::Stale)?;
+        self.last_look().await?;
+        let answer = connected.driver.restart(machine).await;
+        let begun = Transition {
+            stopped: true,
+            ..transition
+        };
+        self.asked(
+            ActionKind::Restart,
+            machine,
+            answer,
+            vec![Change::Transition(Some(begun))],
+            "is being restarted",
+        )
+    }
+
     async fn save_image(&self) -> Acted {
         let connected = self.connected()?;
         let machine = self.machine()?;
@@ -487,15 +535,27 @@ impl Stage<'_> {
         let connected = self.connected()?;
         let machine = self.machine()?;
         self.last_look().await?;
-        let password = self.password();
+        let reinstalls = connected.driver.capabilities().chooses_password && fields.contains(&Field::Image);
+        let password = self.secret_text(if reinstalls {
+            connection::NEXT_PASSWORD
+        } else {
+            connection::PASSWORD
+        });
         let name = machine.name.clone().unwrap_or_default();
         let order = self.order(&name, password.as_ref());
         let answer = connected.driver.update(machine, &order, fields).await;
-        let changes = if is_refusal(&answer) {
-            Vec::new()
-        } else {
-            vec![self.reordered(fields)]
-        };
+        let mut changes = Vec::new();
+        // Whether an unclear reinstall was begun, the machine's state tells.
+        if answer.is_ok() || !(reinstalls || is_refusal(&answer)) {
+            changes.push(self.reordered(fields));
+        }
+        if reinstalls {
+            changes.push(Change::Transition(Some(Transition {
+                kind: TransitionKind::Reinstall,
+                since: Time(self.reconciler.environment.now()),
+                stopped: answer.is_ok(),
+            })));
+        }
         let what = drift::names(fields.iter().copied(), connected.account.key.cloud);
         self.asked(
             ActionKind::Update,

@@ -16,6 +16,11 @@ use crate::api::{Cloud, GpuInstance, INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER};
 use crate::kubernetes::{CallError, call};
 use crate::provider::Machine;
 
+/// The key of the password that holds.
+pub const PASSWORD: &str = "password";
+/// The key of the password that a reinstall sets, until it is over.
+pub const NEXT_PASSWORD: &str = "next_password";
+
 /// Data of a Secret.
 pub type Data = BTreeMap<String, Vec<u8>>;
 
@@ -143,6 +148,20 @@ pub async fn write(client: &Client, object: &GpuInstance, seen: &SecretView, dat
         }
         SecretView::Foreign | SecretView::Unreadable(_) => Ok(()),
     }
+}
+
+/// The reinstall is over: what it has set is the password.
+pub async fn keep_next_password(client: &Client, object: &GpuInstance, seen: &SecretView) -> Result<(), CallError> {
+    let SecretView::Ours { data, resource_version } = seen else {
+        return Ok(());
+    };
+    let Some(next) = data.get(NEXT_PASSWORD) else {
+        return Ok(());
+    };
+    let (api, name) = place(client, object);
+    let changed = json!({ PASSWORD: ByteString(next.clone()), NEXT_PASSWORD: null });
+    let patch = json!({ "metadata": { "resourceVersion": resource_version }, "data": changed });
+    call(api.patch(&name, &manager(), &Patch::Merge(patch))).await.map(drop)
 }
 
 /// Leaves the Secret to whoever keeps the machine: it no longer goes with the object.

@@ -23,8 +23,19 @@ pub struct Memory {
     pub quote: Option<Quoted>,
     /// The generation for which provider and Secret were protected from deletion.
     pub held_for: Option<i64>,
+    /// The password that the next reinstall sets.
+    pub next_password: Option<NextPassword>,
     /// The last request, by annotation, to look at the cloud now.
     pub requested_at: Option<String>,
+}
+
+/// A password that the next reinstall sets, stored or found in the connection Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextPassword {
+    /// When this process stored or found it.
+    pub at: Timestamp,
+    /// Whether this process made it: then nobody has sent it yet.
+    pub is_new: bool,
 }
 
 /// A create call that was sent.
@@ -71,6 +82,8 @@ pub enum ActionKind {
     Start,
     /// To stop it.
     Stop,
+    /// To restart it.
+    Restart,
     /// To save an image of it.
     SaveImage,
     /// To change it.

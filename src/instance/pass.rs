@@ -386,6 +386,8 @@ fn step_verdict(step: &Step, outcome: &Outcome) -> Verdict {
         Step::Start(fields) if fields.is_empty() => progress(Reason::Starting, news),
         Step::Start(_) | Step::Update(_) => progress(Reason::Reshaping, news),
         Step::Stop(_) => progress(Reason::Stopping, news),
+        Step::Restart => progress(Reason::Restarting, news),
+        Step::StoreNextPassword | Step::KeepNextPassword => progress(Reason::Reinstalling, news),
         Step::SaveImage => progress(Reason::SavingImage, news),
         Step::Delete(..) => progress(Reason::Deleting, news),
         _ => Verdict::Standing(Standing::Unchanged),

@@ -13,7 +13,7 @@ use crate::account::Obstacle;
 use crate::api::condition::{self, Reason, Truth, Type};
 use crate::api::instance::{Power, StopMode, UpdatePolicy, connection_secret_name};
 use crate::api::status::{
-    Binding, Endpoints, GpuInstanceStatus, GpuStatus, InstanceState, JupyterEndpoint, Ordered, SnapshotStatus,
+    Binding, Endpoints, GpuInstanceStatus, GpuStatus, InstanceState, JupyterEndpoint, Ordered, QuotedPrice, SnapshotStatus,
     SshEndpoint, TransitionKind, Tries,
 };
 use crate::api::{GpuInstance, money};
@@ -91,6 +91,7 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
             status.ordered = Some(Ordered {
                 digests: digests.clone(),
             });
+            status.quoted = quoted(scene);
             bind_account(status, scene);
         }
         Change::Unclaim => {
@@ -122,6 +123,7 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
             status.snapshot = None;
             status.stopped_with = None;
             status.starts = None;
+            status.quoted = None;
         }
         Change::Ordered(digests) => {
             status.ordered = Some(Ordered {
@@ -141,6 +143,15 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
         Change::StoppedWith(mode) => status.stopped_with = Some(*mode),
         Change::PriceLatch(latch) => status.price_latch = Some(latch.clone()),
     }
+}
+
+/// What the cloud asked for the machine that is claimed.
+fn quoted(scene: &Scene<'_>) -> Option<QuotedPrice> {
+    let quote = &scene.seen.memory.quote.as_ref()?.quote;
+    Some(QuotedPrice {
+        per_hour: money::format(quote.price_per_hour?),
+        currency: quote.currency?.to_owned(),
+    })
 }
 
 fn bind_account(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
@@ -177,8 +188,11 @@ fn show(status: &mut GpuInstanceStatus, machine: &Machine, scene: &Scene<'_>) {
         .or_else(|| scene.object.spec.region().map(ToOwned::to_owned));
     status.gpu = gpu(machine, scene.object);
     let billed = machine.state != InstanceState::Stopped || status.stopped_with == Some(StopMode::KeepGpu);
-    status.price_per_hour = machine.price_per_hour.filter(|_| billed).map(money::format);
-    status.currency = machine.currency.map(ToOwned::to_owned);
+    let quoted = status.quoted.as_ref();
+    let price = machine.price_per_hour.or_else(|| status.quoted_price());
+    let currency = machine.currency.or_else(|| Some(quoted?.currency.as_str()));
+    status.currency = currency.map(ToOwned::to_owned);
+    status.price_per_hour = price.filter(|_| billed).map(money::format);
     status.created_at = machine.created_at.map(Time);
     status.started_at = machine.started_at.map(Time);
     status.endpoints = running
@@ -256,6 +270,7 @@ fn asked_for(machine: &Machine, scene: &Scene<'_>) -> Option<InstanceState> {
     waiting.then_some(match action.kind {
         ActionKind::Start => InstanceState::Starting,
         ActionKind::Stop => InstanceState::Stopping,
+        ActionKind::Restart => InstanceState::Restarting,
         ActionKind::SaveImage => InstanceState::SavingImage,
         ActionKind::Update => machine.state,
         ActionKind::Delete => InstanceState::Deleting,

@@ -29,6 +29,10 @@ pub enum Step {
     Quote,
     /// Choose a password and store it, before the call that sets it.
     StorePassword,
+    /// Choose the password that a reinstall will set, and store it beside the one that holds until then.
+    StoreNextPassword,
+    /// The reinstall is over: its password is the one that holds.
+    KeepNextPassword,
     /// Reserve room within the limits, and write the intent to rent.
     Claim(Claim),
     /// Rent.
@@ -45,6 +49,8 @@ pub enum Step {
     Start(Vec<Field>),
     /// Stop the machine.
     Stop(StopMode),
+    /// Restart the machine in one call.
+    Restart,
     /// Save an image of the machine.
     SaveImage,
     /// Change these fields on the machine.

@@ -66,6 +66,8 @@ fn happening(step: &Step) -> Option<(&'static str, &'static str)> {
         }
         Step::Start(_) => ("Starting", "Start"),
         Step::Stop(_) => ("Stopping", "Stop"),
+        Step::Restart => ("Restarting", "Restart"),
+        Step::KeepNextPassword => ("Reinstalled", "Update"),
         Step::SaveImage => ("SavingImage", "SaveImage"),
         Step::Update(_) => ("Updating", "Update"),
         Step::Delete(..) => ("Deleting", "Delete"),

@@ -14,7 +14,7 @@ pub struct Capabilities {
     pub cloud: Cloud,
     /// Currency of its prices, ISO 4217.
     pub currency: &'static str,
-    /// The ways to stop that a spec may choose from; empty where there is only one.
+    /// The ways to stop that a spec may choose from; empty where there is only one, which gives the GPU back.
     pub stop_modes: &'static [StopMode],
     /// Whether `gpu` names what is rented; else the cloud's own ids do.
     pub gpu_by_model: bool,
@@ -158,6 +158,15 @@ pub enum When {
 }
 
 impl Capabilities {
+    /// How a machine is stopped: as asked, else so that it costs least.
+    #[must_use]
+    pub fn stop_mode(&self, asked: Option<StopMode>) -> StopMode {
+        asked.unwrap_or(match self.stop_modes {
+            [only] => *only,
+            _ => StopMode::ReleaseGpu,
+        })
+    }
+
     /// When this field of an existing machine can be changed; `None` if only a new machine can have it.
     #[must_use]
     pub fn when(&self, field: Field) -> Option<When> {

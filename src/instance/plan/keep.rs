@@ -1,6 +1,6 @@
 //! An object with a machine: keep it as the spec asks.
 
-use super::{MOST_TRIES, PATIENCE, Scene, WINDOW, rent, update};
+use super::{MOST_TRIES, PATIENCE, Scene, WINDOW, reinstall, rent, update};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
@@ -124,6 +124,9 @@ fn present(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
     if let Some(transition) = &scene.object.seen().transition {
         return update::carry_on(scene, connection, machine, transition);
     }
+    if let Some(step) = reinstall::unrecorded(scene, connection, machine) {
+        return step;
+    }
     if let Some(step) = on_its_way(machine) {
         return step;
     }
@@ -194,6 +197,7 @@ fn until_it_shows(scene: &Scene<'_>, machine: &Machine) -> Option<Step> {
         let (reason, doing) = match action.kind {
             ActionKind::Start => (Reason::Starting, "starting"),
             ActionKind::Stop => (Reason::Stopping, "stopping"),
+            ActionKind::Restart => (Reason::Restarting, "restarting"),
             ActionKind::SaveImage => (Reason::SavingImage, "being saved as an image"),
             ActionKind::Update => (Reason::Reshaping, "being changed"),
             ActionKind::Delete => (Reason::Deleting, "being deleted"),
@@ -239,7 +243,7 @@ fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Optio
         .filter(|latch| latch.generation == object.generation());
     let cap = object.spec.max_price_per_hour()?;
     if latched.is_none() {
-        let price = machine.price_per_hour.filter(|price| *price > cap)?;
+        let price = machine.price_per_hour.or_else(|| status.quoted_price()).filter(|price| *price > cap)?;
         let latch = PriceLatch {
             price: money::format(price),
             generation: object.generation(),
@@ -269,8 +273,8 @@ fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Optio
 }
 
 /// The way to stop that costs least.
-pub(super) fn cheapest_stop(_connection: &Connection) -> StopMode {
-    StopMode::ReleaseGpu
+pub(super) fn cheapest_stop(connection: &Connection) -> StopMode {
+    connection.capabilities.stop_mode(None)
 }
 
 fn expired(machine: &Machine) -> Step {
@@ -330,7 +334,7 @@ pub(super) fn stop(scene: &Scene<'_>, connection: &Connection, machine: &Machine
             Some(_) => {}
         }
     }
-    Step::Stop(scene.object.spec.stop_mode.unwrap_or_default())
+    Step::Stop(connection.capabilities.stop_mode(scene.object.spec.stop_mode))
 }
 
 /// Whether the image was asked for: by this process, or long enough ago that another must have done it.
@@ -346,7 +350,7 @@ fn stopped(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
     let status = object.seen();
     if !scene.wants_running() {
         let keeps_gpu = status.stopped_with == Some(StopMode::KeepGpu);
-        if keeps_gpu && object.spec.stop_mode.unwrap_or_default() == StopMode::ReleaseGpu {
+        if keeps_gpu && connection.capabilities.stop_mode(object.spec.stop_mode) == StopMode::ReleaseGpu {
             return Step::Stop(StopMode::ReleaseGpu);
         }
         if object.spec.restarted_at.is_some() && object.spec.restarted_at != status.last_restarted_at {
@@ -407,6 +411,7 @@ pub(super) fn begin(scene: &Scene<'_>, kind: TransitionKind, why: String) -> Ste
         TransitionKind::Restart => Reason::Restarting,
         TransitionKind::Reshape => Reason::Reshaping,
         TransitionKind::Discard => Reason::PriceAboveCap,
+        TransitionKind::Reinstall => Reason::Reinstalling,
         TransitionKind::Replace | TransitionKind::Unknown => Reason::Replacing,
     };
     let mut changes = vec![transition(scene, kind)];

@@ -4,7 +4,7 @@ use super::keep::asked_lately;
 use super::{DELETE_PATIENCE, Scene, settle};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
-use crate::api::instance::{DeletionPolicy, StopMode};
+use crate::api::instance::DeletionPolicy;
 use crate::api::status::InstanceState;
 use crate::instance::memory::ActionKind;
 use crate::instance::observation::{Connection, InstanceView, later};
@@ -109,7 +109,7 @@ fn delete(scene: &Scene<'_>) -> Step {
         if asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) {
             return Step::Wait(deleting(&machine.id));
         }
-        return Step::Stop(StopMode::ReleaseGpu);
+        return Step::Stop(super::keep::cheapest_stop(connection));
     }
     if let Some(pause) = scene.pause() {
         return pause;

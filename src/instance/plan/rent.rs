@@ -66,7 +66,7 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
 }
 
 /// The connection Secret must be ours, or ours to make, before any money is spent.
-fn foreign_secret(scene: &Scene<'_>) -> Option<Step> {
+pub(super) fn foreign_secret(scene: &Scene<'_>) -> Option<Step> {
     let name = crate::api::instance::connection_secret_name(
         scene.object.metadata.name.as_deref().unwrap_or_default(),
         &scene.object.spec,

@@ -1,7 +1,7 @@
 //! Changes that take several steps: a restart, new GPUs on the same machine, a new machine in its place.
 
-use super::keep::{asked_lately, begin, exhausted, start, stop};
-use super::{DELETE_PATIENCE, MOST_TRIES, Scene};
+use super::keep::{asked_lately, begin, cheapest_stop, exhausted, start, stop};
+use super::{DELETE_PATIENCE, MOST_TRIES, Scene, reinstall};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
@@ -58,7 +58,7 @@ fn in_place(scene: &Scene<'_>, connection: &Connection, machine: &Machine, drift
         return Some(pause);
     }
     match machine.state {
-        InstanceState::Running if !drift.running.is_empty() => Some(Step::Update(drift.running.clone())),
+        InstanceState::Running if !drift.running.is_empty() => Some(reinstall::plan(scene, connection, &drift.running)),
         InstanceState::Stopped if !drift.stopped.is_empty() => Some(Step::Update(drift.stopped.clone())),
         InstanceState::Running if !(drift.at_start.is_empty() && drift.stopped.is_empty()) && scene.wants_running() => {
             let fields = drift.at_start.iter().chain(&drift.stopped).copied();
@@ -118,6 +118,7 @@ pub(super) fn carry_on(scene: &Scene<'_>, connection: &Connection, machine: &Mac
         }
         TransitionKind::Restart | TransitionKind::Reshape => cycle(scene, connection, machine, transition),
         TransitionKind::Replace | TransitionKind::Discard => discard(scene, connection, machine, transition),
+        TransitionKind::Reinstall => reinstall::carry_on(scene, connection, machine, transition),
         TransitionKind::Unknown => Step::Wait(Wait {
             every_list: false,
             ..Wait::progress(
@@ -133,10 +134,13 @@ fn cycle(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transiti
     let restart = transition.kind == TransitionKind::Restart;
     let reason = if restart { Reason::Restarting } else { Reason::Reshaping };
     match (machine.state, transition.stopped) {
+        (InstanceState::Running, false) if restart && connection.capabilities.restarts => {
+            scene.pause().unwrap_or(Step::Restart)
+        }
         (InstanceState::Running, false) => {
             // Keeping the GPU over a restart means that it cannot be lost to somebody else meanwhile.
             let keep = restart && connection.capabilities.stop_modes.contains(&StopMode::KeepGpu);
-            Step::Stop(if keep { StopMode::KeepGpu } else { StopMode::ReleaseGpu })
+            Step::Stop(if keep { StopMode::KeepGpu } else { cheapest_stop(connection) })
         }
         (InstanceState::Stopped, false) => {
             let stopped = Transition {
@@ -168,7 +172,8 @@ fn cycle(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transiti
     }
 }
 
-fn end(scene: &Scene<'_>, transition: &Transition, why: &str) -> Step {
+/// Writes down that a change is over.
+pub(super) fn end(scene: &Scene<'_>, transition: &Transition, why: &str) -> Step {
     let mut changes = vec![Change::Transition(None)];
     if transition.kind == TransitionKind::Restart {
         changes.push(Change::Restarted);

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::api::Cloud;
 use crate::api::billing::BillingMode;
-use crate::api::instance::PortProtocol;
+use crate::api::instance::{PortProtocol, StopMode};
 use crate::provider::{Capabilities, Detail, Field, PriceKnown, RegionUse, VolumeUse, When};
 
 /// Capital Online.
 pub(super) const CAPITAL_ONLINE: Capabilities = Capabilities {
     cloud: Cloud::CapitalOnline,
     currency: "CNY",
-    stop_modes: &[],
+    // A machine of metal is nobody else's while it is off: it is billed until it is deleted.
+    stop_modes: &[StopMode::KeepGpu],
     gpu_by_model: false,
     zero_gpus: false,
     // Nobody asks: the goods say how many there are.

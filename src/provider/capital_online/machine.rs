@@ -127,6 +127,8 @@ pub(super) fn detailed(machine: &Machine, data: &Value, now: Timestamp) -> Optio
     let prepaid = loose::word(data, "InstanceChargeType").is_some_and(|mode| mode.eq_ignore_ascii_case("PrePaid"));
     if let Some(end) = loose::word(data, "ExpireDate").filter(|_| prepaid) {
         detailed.expired = moment(&end).is_some_and(|end| end <= now);
+        // Somebody may pay for more at any moment, which no row shows.
+        detailed.partial = detailed.expired;
         detailed.note = Some(format!("paid until {}", end.chars().take(32).collect::<String>()));
     }
     Some(detailed)
