@@ -5,5 +5,20 @@
 mod operator;
 
 mod lifecycle {
+    mod adoption;
+    mod connection;
+    mod deletion;
+    mod fifty;
+    mod limits;
+    mod power;
+    mod providers;
+    mod quiet;
+    mod refusals;
+    mod replicas;
+    mod secrecy;
+    mod sharing;
+    mod specs;
+    mod suspend;
+    mod updates;
     mod whole_life;
 }

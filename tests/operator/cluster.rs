@@ -195,6 +195,14 @@ impl Cluster {
         calls
     }
 
+    /// Asks by annotation to look at the cloud now.
+    pub async fn request_reconcile(&self, kind: Kind, name: &str) {
+        let now = Timestamp::now().to_string();
+        let annotations = json!({ "gpuinstance.dev/reconcile-requested-at": now });
+        self.patch(kind, name, json!({ "metadata": { "annotations": annotations } }))
+            .await;
+    }
+
     /// kubectl in this namespace.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let namespace = format!("--namespace={}", self.namespace);

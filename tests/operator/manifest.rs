@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 /// A public image that the simulator has.
 pub const IMAGE: &str = "7fd1f863-c2e2-4af6-b41b-cf92a034c2d3";
 
+/// Another one.
+pub const OTHER_IMAGE: &str = "a0607405-d0fd-4efc-b34e-de0872d4a633";
+
 const API: &str = "gpuinstance.dev/v1alpha1";
 
 /// One RTX 4090 at the provider `xgc`; `spec` is merged in, where `null` takes a member away.

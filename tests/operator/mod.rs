@@ -22,7 +22,7 @@ mod scene;
 mod setup;
 
 pub use cluster::{Cluster, Kind, USER_AGENT};
-pub use manifest::{IMAGE, cluster_provider, credentials, instance, merged, provider};
+pub use manifest::{IMAGE, OTHER_IMAGE, cluster_provider, credentials, instance, merged, provider};
 pub use object::{Event, Object};
 pub use plane::Plane;
 pub use process::{Launch, Operator};

@@ -99,6 +99,19 @@ impl Operator {
         }
     }
 
+    /// Waits until `/metrics` has this line.
+    pub async fn until_metric(&self, line: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let metrics = self.metrics().await;
+            if metrics.lines().any(|said| said == line) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {line} in\n{metrics}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Status and text of one of its pages; status 0 where it does not answer.
     pub async fn get(&self, path: &str) -> (u16, String) {
         match reqwest::get(format!("http://{}{path}", self.address)).await {

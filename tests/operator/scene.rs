@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use cloudsim::Cloudsim;
+use cloudsim::{AccountConfig, Cloudsim};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::cluster::{Cluster, Kind};
+use super::manifest::{credentials, provider};
 use super::object::{Event, Object};
 use super::process::{Launch, Operator};
 use super::setup::Setup;
@@ -39,6 +41,36 @@ impl Scene {
     /// The usual scene, in the namespace of this name, with the operator ready.
     pub async fn start(name: &str) -> Self {
         Setup::new(name).start().await
+    }
+
+    /// One more account at XGC, `u-<name>` with the token `token-of-<name>`, and the provider `<name>` that uses it.
+    pub async fn add_provider(&self, name: &str, spec: Value) {
+        let token = format!("token-of-{name}");
+        let account = AccountConfig::with_tokens(&format!("u-{name}"), [token.as_str()]);
+        self.sim.xgc().add_account(&account);
+        self.apply(credentials(name, &token)).await;
+        self.apply(provider(name, &self.sim, spec)).await;
+    }
+
+    /// The account's machines, as XGC's API shows them.
+    pub async fn shown_by_xgc(&self, account: &str) -> Vec<Value> {
+        let token = self.sim.xgc().account(account).token();
+        let url = format!("{}/open/instances", self.sim.xgc().url());
+        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer["data"]["list"].as_array().unwrap().clone()
+    }
+
+    /// Waits until the account was listed so many times more, so that what would have been done about it is done.
+    pub async fn after_lists(&self, more: u64) {
+        let before = self.sim.call_count("xgc.list");
+        self.until_cloud("more lists", |sim| sim.call_count("xgc.list") >= before + more)
+            .await;
+    }
+
+    /// Goes on in another namespace.
+    pub fn go_to(&mut self, namespace: &str) {
+        namespace.clone_into(&mut self.cluster.namespace);
     }
 
     /// A second operator that contends for the same Lease.
