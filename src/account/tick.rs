@@ -126,19 +126,21 @@ impl Ticker {
     /// The provider's session: the one that it has, unless its spec or its credentials have changed.
     async fn session(&self, provider: &ProviderView) -> Session {
         let before = self.sessions.get(&provider.key);
-        let session = match self.credentials(provider).await {
-            Err(obstacle) => Session::Obstructed(obstacle),
-            Ok(credentials) => match before.clone() {
-                Some(Session::Connected(connected))
-                    if connected.credentials == credentials.digest() && same_account(&connected.provider, provider) =>
-                {
-                    Session::Connected(Connected {
-                        provider: provider.clone(),
-                        ..connected
-                    })
-                }
-                _ => self.connect(provider, &credentials).await,
-            },
+        let session = match (self.credentials(provider).await, before.clone()) {
+            // The API server does not answer: what was known goes on, since no cloud is out of order.
+            (Err(obstacle), Some(Session::Connected(connected))) if obstacle.reason.is_outage() => {
+                Session::Connected(connected)
+            }
+            (Err(obstacle), _) => Session::Obstructed(obstacle),
+            (Ok(credentials), Some(Session::Connected(connected)))
+                if connected.credentials == credentials.digest() && same_account(&connected.provider, provider) =>
+            {
+                Session::Connected(Connected {
+                    provider: provider.clone(),
+                    ..connected
+                })
+            }
+            (Ok(credentials), _) => self.connect(provider, &credentials).await,
         };
         self.sessions.set(&provider.key, session.clone());
         if news(before.as_ref(), &session) {

@@ -423,12 +423,12 @@ impl Stage<'_> {
             account: self.object.bound_account().unwrap_or_default(),
             instance_id: self.object.machine_id().ok_or(Failure::Stale)?,
         };
-        self.annotate(Some(&binding.to_string())).await?;
+        self.annotate(&binding.to_string()).await?;
         Ok(Outcome::done(Vec::new()))
     }
 
-    /// Writes, or takes off, the binding annotation of this very object: not of one that has its name by now.
-    async fn annotate(&self, value: Option<&str>) -> Result<(), Failure> {
+    /// Writes the binding annotation of this very object: not of one that has its name by now.
+    async fn annotate(&self, value: &str) -> Result<(), Failure> {
         let patch = json!({ "metadata": { "uid": self.object.id(), "annotations": { BINDING_ANNOTATION: value } } });
         call(
             self.api()
@@ -628,7 +628,14 @@ impl Stage<'_> {
     }
 
     async fn forget(&self, changes: &[Change], why: &Obstacle) -> Acted {
-        self.annotate(None).await?;
+        // The annotation goes first: without status it would bind the object to the machine that is gone. The version
+        // that this leads to is the one that status is then written on.
+        let patch = json!({ "metadata": {
+            "resourceVersion": self.object.metadata.resource_version,
+            "annotations": { BINDING_ANNOTATION: null },
+        } });
+        let unbound = call(self.api().patch(self.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+        self.reconciler.wrote(unbound);
         self.reconciler.remember(self.object.id(), |memory| {
             memory.own_claim = None;
             memory.sent = None;

@@ -26,6 +26,8 @@ use crate::provider::Kind;
 
 /// A halted object is looked at again after this time all the same: somebody may have mended what no watch shows.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// After a change of metadata, should the watch be late.
+const AFTER_METADATA: Duration = Duration::from_secs(1);
 /// After a pass that found the object changed meanwhile: the watch brings the change at any moment.
 const STALE: Duration = Duration::from_millis(100);
 
@@ -85,6 +87,10 @@ impl Reconciler {
             self.forget(object.id(), connected.as_ref());
             return LOOK_AGAIN;
         }
+        if let (Step::TakeFinalizer | Step::WriteBinding, Ok(())) = (&step, &outcome.result) {
+            // The watch brings the finalizer, or the annotation; status follows on that version.
+            return AFTER_METADATA;
+        }
         if let Err(Failure::Stale) = outcome.result {
             self.drop_written(object.id());
             return STALE;
@@ -121,6 +127,15 @@ impl Reconciler {
         let remembered = memories.entry(object.id().to_owned()).or_default();
         remembered.version = version(&object);
         remembered.written = Some(Arc::new(object));
+    }
+
+    /// The version on which the next write is made: the one that was read, or the one to which this process has brought
+    /// the object since, by a write that was guarded by it.
+    pub(super) fn version_written(&self, object: &GpuInstance) -> Option<String> {
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = memories.get(object.id()).and_then(|remembered| remembered.written.as_deref());
+        let newer = written.filter(|written| version(written) > version(object));
+        newer.unwrap_or(object).metadata.resource_version.clone()
     }
 
     fn drop_written(&self, uid: &str) {
@@ -241,10 +256,6 @@ impl Reconciler {
                 self.until_pause_ends(seen).min(LOOK_AGAIN),
             ),
             Step::Suspended(differs) => (Verdict::Suspended(differs.clone()), Duration::MAX),
-            // The watch brings the finalizer and the annotation.
-            Step::TakeFinalizer | Step::WriteBinding => {
-                (Verdict::Standing(Standing::Unchanged), Duration::from_secs(1))
-            }
             _ => (step_verdict(step, outcome), Duration::ZERO),
         }
     }

@@ -47,10 +47,11 @@ impl Reconciler {
 
     async fn write_status(&self, object: &GpuInstance, status: GpuInstanceStatus) -> Result<(), Failure> {
         let api: Api<GpuInstance> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
-        let wanted = GpuInstance {
+        let mut wanted = GpuInstance {
             status: Some(status),
             ..object.clone()
         };
+        wanted.metadata.resource_version = self.version_written(object);
         // The version that was read guards the write: a claim on a stale object is refused.
         let written = call(api.replace_status(&object.name_any(), &PostParams::default(), &wanted)).await?;
         self.wrote(written);

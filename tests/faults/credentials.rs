@@ -10,7 +10,7 @@ async fn a_revoked_key_is_said_everywhere_and_a_new_one_picked_up() {
     scene.apply(instance("train-1", json!({}))).await;
     let before = scene.until_ready("train-1").await;
     let account = scene.sim.xgc().account("u-1");
-    account.rotate(&account.token()).unwrap();
+    account.rotate("sim-xgc-token-new").unwrap();
     let rejected = scene.until_not_ready("train-1", "CredentialsRejected").await;
     assert_eq!(rejected.said("Stalled", "status"), "True", "{rejected}");
     assert_eq!(rejected.truth("Synced"), "False", "{rejected}");
