@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::Url;
 use serde_json::Value;
 
 use super::capabilities::XGC;
 use crate::api::instance::{Port, PortProtocol};
 use crate::api::money;
 use crate::api::status::{InstanceState, PortEndpoint};
-use crate::provider::{Listing, Machine, MachineSecrets, Proof, Ssh, loose, market_name};
+use crate::provider::{Listing, Machine, MachineSecrets, Proof, Ssh, jupyter, loose, market_name};
 
 /// The container's port of the shell.
 pub(super) const SSH_PORT: u16 = 22;
@@ -82,9 +81,9 @@ fn machine(row: &Value) -> Option<Machine> {
     };
     if state == InstanceState::Running {
         machine.ssh = ssh(row);
-        if let Some((url, token)) = loose::word(row, "jupyter_url").and_then(|url| jupyter(&url)) {
+        if let Some((url, token)) = loose::word(row, "jupyter_url").and_then(|url| jupyter::split(&url)) {
             machine.jupyter_url = Some(url);
-            machine.secrets.jupyter_token = machine.secrets.jupyter_token.or(token.map(Into::into));
+            machine.secrets.jupyter_token = machine.secrets.jupyter_token.or(token);
         }
     }
     Some(machine)
@@ -126,31 +125,6 @@ fn ssh(row: &Value) -> Option<Ssh> {
 
 fn is_host(text: &str) -> bool {
     loose::is_plain(text) && !text.starts_with('-')
-}
-
-/// Jupyter's address without what opens it, and the token that was in it.
-fn jupyter(text: &str) -> Option<(String, Option<String>)> {
-    let mut url = Url::parse(text).ok()?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return None;
-    }
-    let token = url
-        .query_pairs()
-        .find(|(name, value)| name == "token" && !value.is_empty())
-        .map(|(_, token)| token.into_owned());
-    url.set_query(None);
-    url.set_fragment(None);
-    url.set_username("").ok()?;
-    url.set_password(None).ok()?;
-    let bare = url.path() == "/";
-    let plain = String::from(url);
-    // Without a path, as the vendor writes it.
-    let plain = if bare {
-        plain.trim_end_matches('/').to_owned()
-    } else {
-        plain
-    };
-    Some((plain, token))
 }
 
 /// Every port of a running machine is published over HTTPS under a name of its own; the shell's is behind another one.
