@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Cloud {
     /// XGC, 仙宫云.
     Xgc,
+    /// Luchen, 潞晨云.
+    Luchen,
 }
 
 impl Cloud {
@@ -19,6 +21,7 @@ impl Cloud {
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Xgc => "xgc",
+            Self::Luchen => "luchen",
         }
     }
 }

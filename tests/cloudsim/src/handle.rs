@@ -16,6 +16,7 @@ use crate::{
     cloud::Cloud,
     config::Config,
     fault::{Fault, FaultReport},
+    luchen,
     machine::MachineReport,
     meter::CallReport,
     server,
@@ -94,6 +95,18 @@ impl Cloudsim {
     #[must_use]
     pub fn xgc(&self) -> CloudHandle<'_> {
         self.cloud(Cloud::Xgc)
+    }
+
+    /// Luchen, 潞晨云.
+    #[must_use]
+    pub fn luchen(&self) -> CloudHandle<'_> {
+        self.cloud(Cloud::Luchen)
+    }
+
+    /// What a machine at Luchen was ordered with, for its rows do not show that.
+    #[must_use]
+    pub fn luchen_order(&self, id: &str) -> Option<serde_json::Value> {
+        self.simulator.luchen_order(id)
     }
 
     /// Sets a fault; gives the id by which it can be cleared.
@@ -245,6 +258,11 @@ impl Cloudsim {
     /// Changes how XGC's twin behaves.
     pub fn change_xgc_settings(&self, change: impl FnOnce(&mut xgc::Settings)) {
         self.simulator.change_xgc_settings(change);
+    }
+
+    /// Changes how Luchen's twin behaves.
+    pub fn change_luchen_settings(&self, change: impl FnOnce(&mut luchen::Settings)) {
+        self.simulator.change_luchen_settings(change);
     }
 
     /// Waits until something is so; false if it isn't within `at_most`.

@@ -29,6 +29,7 @@ mod exchange;
 mod fault;
 mod handle;
 mod held;
+pub mod luchen;
 mod machine;
 mod meter;
 mod money;
@@ -42,7 +43,7 @@ pub mod xgc;
 
 pub use account::{AccountConfig, AccountReport, CredentialConfig, CredentialReport};
 pub use cloud::Cloud;
-pub use config::{Config, XgcConfig};
+pub use config::{Config, LuchenConfig, XgcConfig};
 pub use fault::{Effect, Fault, FaultOn, FaultReport, When};
 pub use handle::{AccountHandle, CloudHandle, Cloudsim, StartError};
 pub use machine::{Cause, MachineReport, Phase, Saved};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::{later, millis_between},
     cloud::Cloud,
+    luchen,
     money::{Money, Rate},
     xgc,
 };
@@ -150,6 +151,7 @@ pub(crate) struct Machine {
 #[derive(Debug, Clone)]
 pub(crate) enum Detail {
     Xgc(xgc::Detail),
+    Luchen(luchen::Detail),
 }
 
 impl Machine {
@@ -221,6 +223,7 @@ impl Machine {
         }
         match self.cloud {
             Cloud::Xgc => xgc::state_word(self.phase).to_owned(),
+            Cloud::Luchen => luchen::state_word(self.phase).to_owned(),
         }
     }
 

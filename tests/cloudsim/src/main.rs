@@ -3,7 +3,7 @@
 use std::{fs, io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use cloudsim::{Cloudsim, Config, StartError};
+use cloudsim::{Cloudsim, Config, Pace, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
 const DEFAULT_PORT: u16 = 4100;
@@ -125,7 +125,13 @@ fn configure(options: &Options) -> Result<Config, Failure> {
     if let Some(seed) = options.seed {
         config.seed = seed;
     }
-    let pace = &mut config.xgc.settings.pace;
+    for pace in [&mut config.xgc.settings.pace, &mut config.luchen.settings.pace] {
+        set_pace(pace, options);
+    }
+    Ok(config)
+}
+
+fn set_pace(pace: &mut Pace, options: &Options) {
     let asked = [
         (&mut pace.creating_ms, options.creating_ms),
         (&mut pace.starting_ms, options.starting_ms),
@@ -138,5 +144,4 @@ fn configure(options: &Options) -> Result<Config, Failure> {
             *length = asked;
         }
     }
-    Ok(config)
 }

@@ -15,6 +15,7 @@ use crate::{
     cloud::Cloud,
     config::Config,
     fault::{Fault, FaultReport},
+    luchen,
     machine::{Cause, MachineReport, Phase},
     meter::CallReport,
     money::{Money, Rate},
@@ -148,7 +149,7 @@ impl Simulator {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             world: Mutex::new(World::new(&config)),
-            twins: vec![Box::new(xgc::Xgc)],
+            twins: vec![Box::new(xgc::Xgc), Box::new(luchen::Luchen)],
             stop: watch::Sender::new(false),
             config,
         }
@@ -311,6 +312,7 @@ impl Simulator {
             Cloud::Xgc => {
                 xgc::pay_order(&mut self.world(), order).ok_or_else(|| ControlError::UnknownOrder(order.to_owned()))
             }
+            Cloud::Luchen => Err(ControlError::UnknownOrder(order.to_owned())),
         }
     }
 
@@ -373,6 +375,7 @@ impl Simulator {
         let world = self.world();
         match cloud {
             Cloud::Xgc => serde_json::to_value(&world.xgc.settings),
+            Cloud::Luchen => serde_json::to_value(&world.luchen.settings),
         }
         .map_err(|error| ControlError::Refused(error.to_string()))
     }
@@ -387,12 +390,24 @@ impl Simulator {
                 world.xgc.settings = serde_json::from_value(settings.clone())
                     .map_err(|error| ControlError::Refused(error.to_string()))?;
             }
+            Cloud::Luchen => {
+                world.luchen.settings = serde_json::from_value(settings.clone())
+                    .map_err(|error| ControlError::Refused(error.to_string()))?;
+            }
         }
         Ok(settings)
     }
 
     pub(crate) fn change_xgc_settings(&self, change: impl FnOnce(&mut xgc::Settings)) {
         change(&mut self.world().xgc.settings);
+    }
+
+    pub(crate) fn change_luchen_settings(&self, change: impl FnOnce(&mut luchen::Settings)) {
+        change(&mut self.world().luchen.settings);
+    }
+
+    pub(crate) fn luchen_order(&self, id: &str) -> Option<Value> {
+        luchen::ordered(&self.world(), id)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     fault::FaultBox,
     held::HeldCalls,
+    luchen,
     machine::{Cause, Machine, Phase},
     meter::CallLog,
     money::{Money, Rate},
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) held: HeldCalls,
     pub(crate) random: fastrand::Rng,
     pub(crate) xgc: xgc::State,
+    pub(crate) luchen: luchen::State,
 }
 
 enum Event {
@@ -51,9 +53,13 @@ impl World {
             held: HeldCalls::default(),
             random: fastrand::Rng::with_seed(config.seed),
             xgc: xgc::State::new(config.xgc.settings.clone()),
+            luchen: luchen::State::new(config.luchen.settings.clone()),
         };
         for account in &config.xgc.accounts {
             world.add_account(Cloud::Xgc, account);
+        }
+        for account in &config.luchen.accounts {
+            world.add_account(Cloud::Luchen, account);
         }
         world
     }
@@ -66,6 +72,7 @@ impl World {
     pub(crate) fn pace(&self, cloud: Cloud) -> &Pace {
         match cloud {
             Cloud::Xgc => &self.xgc.settings.pace,
+            Cloud::Luchen => &self.luchen.settings.pace,
         }
     }
 
@@ -203,6 +210,7 @@ impl World {
         }
         match key.0 {
             Cloud::Xgc => xgc::entered(self, key, before, at),
+            Cloud::Luchen => luchen::entered(self, key, before, at),
         }
     }
 

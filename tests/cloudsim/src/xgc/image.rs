@@ -74,7 +74,9 @@ pub(super) fn name_given(world: &World, members: &Members) -> Result<Option<Stri
 
 /// Begins an image of a machine; it is ready when the machine has left the state of saving it.
 pub(super) fn begin(world: &mut World, machine: &Machine, name: Option<String>) {
-    let MachineDetail::Xgc(detail) = &machine.detail;
+    let MachineDetail::Xgc(detail) = &machine.detail else {
+        return;
+    };
     let digits =
         |random: &mut fastrand::Rng, length: usize| -> String { (0..length).map(|_| random.digit(16)).collect() };
     let random = &mut world.random;

@@ -41,7 +41,9 @@ fn seconds(at: Option<Timestamp>) -> i64 {
 
 /// All members of an instance, in the list and alone.
 pub(super) fn show(world: &World, machine: &Machine) -> Value {
-    let MachineDetail::Xgc(detail) = &machine.detail;
+    let MachineDetail::Xgc(detail) = &machine.detail else {
+        return Value::Null;
+    };
     let id = &machine.id;
     let reachable = machine.phase == Phase::Running || !world.xgc.settings.ssh_only_while_running;
     let released = matches!(

@@ -161,7 +161,9 @@ fn boot(world: &mut World, account: &Key, members: &Members) -> Result<Reply, Re
     }
     deploy::can_pay(world, account)?;
     deploy::has_free(world, &gpu_model, gpu_count, Some(&key))?;
-    let MachineDetail::Xgc(detail) = &machine.detail;
+    let MachineDetail::Xgc(detail) = &machine.detail else {
+        return Err(Refused::new(NO_INSTANCE));
+    };
     let tariff = deploy::tariff(world, &gpu_model, gpu_count, detail.system_disk_bytes);
     if let Some(machine) = world.machines.get_mut(&key) {
         if changes {

@@ -72,8 +72,9 @@ pub(crate) fn entered(world: &mut World, key: &Key, before: Phase, at: Timestamp
     };
     // A machine that was stopped comes back behind another port.
     let comes_up = machine.phase == Phase::Running && !matches!(before, Phase::SavingImage { .. });
-    if comes_up {
-        let MachineDetail::Xgc(detail) = &mut machine.detail;
+    if let MachineDetail::Xgc(detail) = &mut machine.detail
+        && comes_up
+    {
         detail.ssh_port = port;
     }
 }
