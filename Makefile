@@ -1,8 +1,5 @@
 # All that there is to do here, each as one target. `make help` lists them.
 
-CARGO ?= cargo
-export CARGO
-
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test lint generate bench
 
