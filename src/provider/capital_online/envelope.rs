@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn clocks_that_differ_are_spoken_of_in_the_right_direction() {
-        let at = |second| Some(Timestamp::from_second(1_800_000_000 + second).unwrap());
+        let at = |second: i64| Some(Timestamp::from_second(1_800_000_000 + second).unwrap());
         let now = at(0).unwrap();
         assert_eq!(skew(at(60), now), None);
         assert_eq!(skew(None, now), None);

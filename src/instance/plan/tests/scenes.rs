@@ -284,7 +284,7 @@ impl Seen {
         self.memory(|memory| {
             memory.quote = Some(Quoted {
                 generation: 1,
-                quote: Quote { price_per_hour },
+                quote: Quote { price_per_hour, currency: None },
                 at: at(-1),
             });
         })
