@@ -85,7 +85,7 @@ pub struct GpuInstanceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotStatus>,
     /// How the machine was last stopped by the operator.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
     pub stopped_with: Option<StopMode>,
     /// Whether this machine has ever been Ready.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -112,6 +112,12 @@ pub struct GpuInstanceStatus {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(number: &i64) -> bool {
     *number == 0
+}
+
+/// Reads a word, or nothing where a newer version wrote one that this one does not know.
+fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<StopMode>, D::Error> {
+    let word = Option::<String>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| serde_json::from_value(word.into()).ok()))
 }
 
 /// What the machine is doing, in one word.
