@@ -17,6 +17,7 @@ use crate::api::condition::Reason;
 use crate::api::instance::StopMode;
 use crate::api::remote_name::BindingAnnotation;
 use crate::api::status::{Claim, InstanceState, Transition, TransitionKind};
+use crate::api::money;
 use crate::api::{BINDING_ANNOTATION, GpuInstance, INSTANCE_FINALIZER};
 use crate::kubernetes::{CallError, Taken, call, drop_finalizer, take_finalizer};
 use crate::provider::{self, Created, Field, Kind, Machine, Order, TaskState};
@@ -33,15 +34,19 @@ pub(super) struct Outcome {
 }
 
 /// Why a step did not work.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The cloud did not do it.
+    #[error("{0}")]
     Cloud(provider::Error),
     /// The API server did not do it.
+    #[error("{0}")]
     Api(CallError),
     /// The object has changed since it was read: look again.
+    #[error("the object has changed since it was read")]
     Stale,
     /// Something is in the way.
+    #[error("{}", .0.message)]
     Obstacle(Obstacle),
 }
 
@@ -195,7 +200,7 @@ impl Stage<'_> {
 
     async fn take_finalizer(&self) -> Acted {
         match take_finalizer(&self.api(), self.name(), INSTANCE_FINALIZER).await? {
-            Taken::Held => Ok(Outcome::done(Vec::new())),
+            Taken::Held => Ok(Outcome::told(Vec::new(), "before anything is paid for")),
             Taken::Deleting | Taken::Missing => Err(Failure::Stale),
         }
     }
@@ -206,7 +211,7 @@ impl Stage<'_> {
                 let generation = self.object.generation();
                 self.reconciler
                     .remember(self.object.id(), |memory| memory.held_for = Some(generation));
-                Ok(Outcome::done(Vec::new()))
+                Ok(Outcome::told(Vec::new(), "it and its Secret outlive the machine"))
             }
             Err(HoldError::Going(why)) => Err(Failure::Obstacle(Obstacle::new(Reason::ProviderNotFound, why))),
             Err(HoldError::Api(_, error)) => Err(error.into()),
@@ -217,9 +222,13 @@ impl Stage<'_> {
         let quote = self.connected()?.driver.quote(&self.object.spec).await?;
         let generation = self.object.generation();
         let at = self.reconciler.environment.now();
+        let price = match quote.price_per_hour {
+            Some(price) => format!("the cloud asks {} an hour", money::format(price)),
+            None => "the cloud tells no price before renting".to_owned(),
+        };
         self.reconciler
             .remember(self.object.id(), |memory| memory.quote = Some(Quoted { generation, quote, at }));
-        Ok(Outcome::done(Vec::new()))
+        Ok(Outcome::told(Vec::new(), price))
     }
 
     async fn store_password(&self, key: &str) -> Acted {
@@ -230,7 +239,7 @@ impl Stage<'_> {
         let password = password(&self.reconciler.environment.secret_bytes());
         data.insert(key.to_owned(), password.into_bytes());
         connection::write(&self.reconciler.client, self.object, &self.seen.secret, &data).await?;
-        Ok(Outcome::done(Vec::new()))
+        Ok(Outcome::told(Vec::new(), "before the call that sets it"))
     }
 
     /// One that is there already may have been sent by a process that died: it is kept, and looked after first.
@@ -271,10 +280,8 @@ impl Stage<'_> {
             memory.own_claim = Some(name);
             memory.sent = None;
         });
-        Ok(Outcome::done(vec![Change::Claim(
-            claim.clone(),
-            self.seen.digests.clone(),
-        )]))
+        let intent = Change::Claim(claim.clone(), self.seen.digests.clone());
+        Ok(Outcome::told(vec![intent], format!("as {}, before it is ordered", claim.name)))
     }
 
     async fn create(&self) -> Acted {
@@ -424,7 +431,7 @@ impl Stage<'_> {
             instance_id: self.object.machine_id().ok_or(Failure::Stale)?,
         };
         self.annotate(&binding.to_string()).await?;
-        Ok(Outcome::done(Vec::new()))
+        Ok(Outcome::told(Vec::new(), format!("this object is bound to {binding}")))
     }
 
     /// Writes the binding annotation of this very object: not of one that has its name by now.

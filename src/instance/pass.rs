@@ -103,7 +103,7 @@ impl Reconciler {
                 STALE
             }
             Err(failure) => {
-                warn!(instance = %reference(&object), failure = ?failure, "the status could not be written");
+                warn!(instance = %reference(&object), %failure, "the status could not be written");
                 self.backoff.next(object.id(), object.generation(), Pace::Quick)
             }
         }
@@ -353,12 +353,17 @@ impl Reconciler {
                 info!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message);
             }
             (Ok(()), Step::Rest) => debug!(%instance, step = step_name, "the machine is as the spec asks"),
-            (Ok(()), Step::Wait(wait)) => debug!(%instance, step = step_name, standing = ?wait.standing, "waiting"),
+            (Ok(()), Step::Wait(wait)) => match &wait.standing {
+                Standing::Progress(why) | Standing::Outage(why) => {
+                    debug!(%instance, step = step_name, reason = %why.reason, "{}", why.message);
+                }
+                Standing::Unchanged | Standing::Ready => debug!(%instance, step = step_name, "nothing new is known"),
+            },
             (Ok(()), Step::Halt(obstacle)) => {
                 debug!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message)
             }
             (Ok(()), _) => {
-                info!(%instance, step = step_name, reason = outcome.news.as_deref().unwrap_or_default(), "done")
+                info!(%instance, step = step_name, reason = outcome.news.as_deref().unwrap_or_default(), "done");
             }
         }
     }
