@@ -388,7 +388,7 @@ fn available(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
         None => (
             Truth::True,
             Reason::Running,
-            "the machine runs, and every endpoint is published".to_owned(),
+            reachable(machine(status, scene)),
         ),
         Some((reason, what)) => (Truth::False, reason, what),
     };
@@ -401,6 +401,13 @@ fn available(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
         generation,
         scene.now,
     );
+}
+
+/// That the machine can be used, and what its cloud has to say about that, such as who can log in.
+fn reachable(machine: Option<&Machine>) -> String {
+    let note = machine.and_then(|machine| machine.note.as_ref());
+    let note = note.map_or_else(String::new, |note| format!("; {note}"));
+    format!("the machine runs, and every endpoint is published{note}")
 }
 
 fn missing_endpoint(status: &GpuInstanceStatus, scene: &Scene<'_>) -> Option<(Reason, String)> {
