@@ -11,8 +11,14 @@ use serde::{Deserialize, Serialize};
 pub enum Cloud {
     /// XGC, 仙宫云.
     Xgc,
+    /// `SCNet`, 国家超算互联网.
+    Scnet,
     /// Luchen, 潞晨云.
     Luchen,
+    /// Capital Online, 首云.
+    CapitalOnline,
+    /// Neolink.
+    Neolink,
 }
 
 impl Cloud {
@@ -21,7 +27,10 @@ impl Cloud {
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Xgc => "xgc",
+            Self::Scnet => "scnet",
             Self::Luchen => "luchen",
+            Self::CapitalOnline => "capital_online",
+            Self::Neolink => "neolink",
         }
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// Below the cloud's prefix, beginning with a slash.
     pub(crate) path: String,
+    /// As it came, without the question mark; empty where there is none.
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }

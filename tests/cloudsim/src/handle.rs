@@ -13,12 +13,15 @@ use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
     account::{AccountConfig, AccountReport},
+    capital_online,
     cloud::Cloud,
     config::Config,
     fault::{Fault, FaultReport},
     luchen,
     machine::MachineReport,
     meter::CallReport,
+    scnet,
+    neolink,
     server,
     simulator::{AccountChange, Change, ControlError, Meter, Simulator},
     twin::NewMachine,
@@ -95,6 +98,46 @@ impl Cloudsim {
     #[must_use]
     pub fn xgc(&self) -> CloudHandle<'_> {
         self.cloud(Cloud::Xgc)
+    }
+
+    /// Capital Online, 首云. Its two APIs are at `/gpubms/v1` and `/vpc` below this URL.
+    #[must_use]
+    pub fn capital_online(&self) -> CloudHandle<'_> {
+        self.cloud(Cloud::CapitalOnline)
+    }
+
+    /// Neolink.
+    #[must_use]
+    pub fn neolink(&self) -> CloudHandle<'_> {
+        self.cloud(Cloud::Neolink)
+    }
+
+    /// Every image that a stop at Neolink has saved; its API lists none.
+    #[must_use]
+    pub fn neolink_images(&self) -> Vec<neolink::Image> {
+        self.simulator.world().neolink.images.clone()
+    }
+
+    /// Changes how Neolink's twin behaves.
+    pub fn change_neolink_settings(&self, change: impl FnOnce(&mut neolink::Settings)) {
+        change(&mut self.simulator.world().neolink.settings);
+    }
+
+    /// `SCNet`, 国家超算互联网.
+    #[must_use]
+    pub fn scnet(&self) -> CloudHandle<'_> {
+        self.cloud(Cloud::Scnet)
+    }
+
+    /// Changes how `SCNet` behaves from now on.
+    pub fn change_scnet_settings(&self, change: impl FnOnce(&mut scnet::Settings)) {
+        self.simulator.change_scnet_settings(change);
+    }
+
+    /// The scripts that a machine at `SCNet` was given to run, the one of its order first.
+    #[must_use]
+    pub fn scnet_scripts(&self, id: &str) -> Vec<String> {
+        self.simulator.scnet_scripts(id)
     }
 
     /// Luchen, 潞晨云.
@@ -258,6 +301,17 @@ impl Cloudsim {
     /// Changes how XGC's twin behaves.
     pub fn change_xgc_settings(&self, change: impl FnOnce(&mut xgc::Settings)) {
         self.simulator.change_xgc_settings(change);
+    }
+
+    /// Changes how Capital Online's twin behaves.
+    pub fn change_capital_online_settings(&self, change: impl FnOnce(&mut capital_online::Settings)) {
+        self.simulator.change_capital_online_settings(change);
+    }
+
+    /// The password that opens a machine at Capital Online, for the cloud itself never shows it.
+    #[must_use]
+    pub fn capital_online_password(&self, id: &str) -> Option<String> {
+        self.simulator.capital_online_password(id)
     }
 
     /// Changes how Luchen's twin behaves.

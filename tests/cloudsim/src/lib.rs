@@ -22,6 +22,7 @@
 mod account;
 mod admin;
 mod call;
+pub mod capital_online;
 mod clock;
 mod cloud;
 mod config;
@@ -33,8 +34,10 @@ pub mod luchen;
 mod machine;
 mod meter;
 mod money;
+pub mod neolink;
 mod pace;
 mod rewrite;
+pub mod scnet;
 mod server;
 mod simulator;
 mod twin;
@@ -43,7 +46,7 @@ pub mod xgc;
 
 pub use account::{AccountConfig, AccountReport, CredentialConfig, CredentialReport};
 pub use cloud::Cloud;
-pub use config::{Config, LuchenConfig, XgcConfig};
+pub use config::{CapitalOnlineConfig, Config, LuchenConfig, NeolinkConfig, ScnetConfig, XgcConfig};
 pub use fault::{Effect, Fault, FaultOn, FaultReport, When};
 pub use handle::{AccountHandle, CloudHandle, Cloudsim, StartError};
 pub use machine::{Cause, MachineReport, Phase, Saved};

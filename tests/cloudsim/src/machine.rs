@@ -4,11 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    capital_online,
     clock::{later, millis_between},
     cloud::Cloud,
     luchen,
     money::{Money, Rate},
-    xgc,
+    neolink,
+    scnet, xgc,
 };
 
 /// What a machine is doing, whatever the word its cloud has for it.
@@ -151,7 +153,10 @@ pub(crate) struct Machine {
 #[derive(Debug, Clone)]
 pub(crate) enum Detail {
     Xgc(xgc::Detail),
+    Scnet(scnet::Detail),
     Luchen(luchen::Detail),
+    CapitalOnline(capital_online::Detail),
+    Neolink(neolink::Detail),
 }
 
 impl Machine {
@@ -197,6 +202,8 @@ impl Machine {
     pub(crate) fn next_phase(&self) -> Phase {
         match self.phase {
             Phase::Stopping { .. } | Phase::SavingImage { .. } if self.doomed_by.is_some() => Phase::Destroying,
+            // A phase that lasts comes to an end only where its time is limited.
+            Phase::Running if self.cloud == Cloud::Scnet => Phase::Stopped { released: true },
             Phase::Creating | Phase::Starting | Phase::Running => Phase::Running,
             Phase::Stopping { release } => Phase::Stopped { released: release },
             Phase::SavingImage { was } => match was {
@@ -223,7 +230,10 @@ impl Machine {
         }
         match self.cloud {
             Cloud::Xgc => xgc::state_word(self.phase).to_owned(),
+            Cloud::Scnet => scnet::state_word(self).to_owned(),
             Cloud::Luchen => luchen::state_word(self.phase).to_owned(),
+            Cloud::CapitalOnline => capital_online::state_word(self).to_owned(),
+            Cloud::Neolink => neolink::state_word(self.phase).to_owned(),
         }
     }
 

@@ -125,7 +125,13 @@ fn configure(options: &Options) -> Result<Config, Failure> {
     if let Some(seed) = options.seed {
         config.seed = seed;
     }
-    for pace in [&mut config.xgc.settings.pace, &mut config.luchen.settings.pace] {
+    for pace in [
+        &mut config.xgc.settings.pace,
+        &mut config.luchen.settings.pace,
+        &mut config.scnet.settings.pace,
+        &mut config.capital_online.settings.pace,
+        &mut config.neolink.settings.pace,
+    ] {
         set_pace(pace, options);
     }
     Ok(config)

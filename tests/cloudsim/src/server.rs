@@ -110,6 +110,7 @@ async fn read(cloud: Cloud, request: HttpRequest<Incoming>) -> io::Result<Reques
         .map_err(io::Error::other)?;
     Ok(Request {
         path: below(head.uri.path(), cloud).unwrap_or_default().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         method: head.method,
         headers: head.headers,
         body,

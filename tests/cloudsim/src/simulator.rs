@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     account::{AccountConfig, AccountReport, CredentialReport},
+    capital_online,
     cloud::Cloud,
     config::Config,
     fault::{Fault, FaultReport},
@@ -19,6 +20,8 @@ use crate::{
     machine::{Cause, MachineReport, Phase},
     meter::CallReport,
     money::{Money, Rate},
+    scnet,
+    neolink,
     twin::{NewMachine, Twin},
     world::{Key, World},
     xgc,
@@ -149,7 +152,7 @@ impl Simulator {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             world: Mutex::new(World::new(&config)),
-            twins: vec![Box::new(xgc::Xgc), Box::new(luchen::Luchen)],
+            twins: vec![Box::new(xgc::Xgc), Box::new(scnet::Scnet), Box::new(luchen::Luchen), Box::new(capital_online::CapitalOnline), Box::new(neolink::Neolink)],
             stop: watch::Sender::new(false),
             config,
         }
@@ -312,7 +315,7 @@ impl Simulator {
             Cloud::Xgc => {
                 xgc::pay_order(&mut self.world(), order).ok_or_else(|| ControlError::UnknownOrder(order.to_owned()))
             }
-            Cloud::Luchen => Err(ControlError::UnknownOrder(order.to_owned())),
+            Cloud::Scnet | Cloud::Luchen | Cloud::CapitalOnline | Cloud::Neolink => Err(ControlError::UnknownOrder(order.to_owned())),
         }
     }
 
@@ -375,7 +378,10 @@ impl Simulator {
         let world = self.world();
         match cloud {
             Cloud::Xgc => serde_json::to_value(&world.xgc.settings),
+            Cloud::Scnet => serde_json::to_value(&world.scnet.settings),
             Cloud::Luchen => serde_json::to_value(&world.luchen.settings),
+            Cloud::Neolink => serde_json::to_value(&world.neolink.settings),
+            Cloud::CapitalOnline => serde_json::to_value(&world.capital_online.settings),
         }
         .map_err(|error| ControlError::Refused(error.to_string()))
     }
@@ -390,6 +396,18 @@ impl Simulator {
                 world.xgc.settings = serde_json::from_value(settings.clone())
                     .map_err(|error| ControlError::Refused(error.to_string()))?;
             }
+            Cloud::CapitalOnline => {
+                world.capital_online.settings = serde_json::from_value(settings.clone())
+                    .map_err(|error| ControlError::Refused(error.to_string()))?;
+            }
+            Cloud::Neolink => {
+                world.neolink.settings = serde_json::from_value(settings.clone())
+                    .map_err(|error| ControlError::Refused(error.to_string()))?;
+            }
+            Cloud::Scnet => {
+                world.scnet.settings = serde_json::from_value(settings.clone())
+                    .map_err(|error| ControlError::Refused(error.to_string()))?;
+            }
             Cloud::Luchen => {
                 world.luchen.settings = serde_json::from_value(settings.clone())
                     .map_err(|error| ControlError::Refused(error.to_string()))?;
@@ -400,6 +418,22 @@ impl Simulator {
 
     pub(crate) fn change_xgc_settings(&self, change: impl FnOnce(&mut xgc::Settings)) {
         change(&mut self.world().xgc.settings);
+    }
+
+    pub(crate) fn change_capital_online_settings(&self, change: impl FnOnce(&mut capital_online::Settings)) {
+        change(&mut self.world().capital_online.settings);
+    }
+
+    pub(crate) fn capital_online_password(&self, id: &str) -> Option<String> {
+        capital_online::password(&self.world(), id)
+    }
+
+    pub(crate) fn change_scnet_settings(&self, change: impl FnOnce(&mut scnet::Settings)) {
+        change(&mut self.world().scnet.settings);
+    }
+
+    pub(crate) fn scnet_scripts(&self, id: &str) -> Vec<String> {
+        scnet::scripts(&self.world(), id)
     }
 
     pub(crate) fn change_luchen_settings(&self, change: impl FnOnce(&mut luchen::Settings)) {

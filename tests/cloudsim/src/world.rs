@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     account::{Account, AccountConfig},
+    capital_online,
     clock::{Clock, later, millis_between},
     cloud::Cloud,
     config::Config,
@@ -15,8 +16,9 @@ use crate::{
     machine::{Cause, Machine, Phase},
     meter::CallLog,
     money::{Money, Rate},
+    neolink,
     pace::Pace,
-    xgc,
+    scnet, xgc,
 };
 
 /// A machine's cloud and its id there.
@@ -32,7 +34,10 @@ pub(crate) struct World {
     pub(crate) held: HeldCalls,
     pub(crate) random: fastrand::Rng,
     pub(crate) xgc: xgc::State,
+    pub(crate) scnet: scnet::State,
     pub(crate) luchen: luchen::State,
+    pub(crate) capital_online: capital_online::State,
+    pub(crate) neolink: neolink::State,
 }
 
 enum Event {
@@ -53,13 +58,25 @@ impl World {
             held: HeldCalls::default(),
             random: fastrand::Rng::with_seed(config.seed),
             xgc: xgc::State::new(config.xgc.settings.clone()),
+            scnet: scnet::State::new(config.scnet.settings.clone()),
             luchen: luchen::State::new(config.luchen.settings.clone()),
+            capital_online: capital_online::State::new(config.capital_online.settings.clone()),
+            neolink: neolink::State::new(config.neolink.settings.clone()),
         };
         for account in &config.xgc.accounts {
             world.add_account(Cloud::Xgc, account);
         }
+        for account in &config.scnet.accounts {
+            world.add_account(Cloud::Scnet, account);
+        }
         for account in &config.luchen.accounts {
             world.add_account(Cloud::Luchen, account);
+        }
+        for account in &config.neolink.accounts {
+            world.add_account(Cloud::Neolink, account);
+        }
+        for account in &config.capital_online.accounts {
+            world.add_account(Cloud::CapitalOnline, account);
         }
         world
     }
@@ -72,7 +89,10 @@ impl World {
     pub(crate) fn pace(&self, cloud: Cloud) -> &Pace {
         match cloud {
             Cloud::Xgc => &self.xgc.settings.pace,
+            Cloud::Scnet => &self.scnet.settings.pace,
             Cloud::Luchen => &self.luchen.settings.pace,
+            Cloud::CapitalOnline => &self.capital_online.settings.pace,
+            Cloud::Neolink => &self.neolink.settings.pace,
         }
     }
 
@@ -210,7 +230,10 @@ impl World {
         }
         match key.0 {
             Cloud::Xgc => xgc::entered(self, key, before, at),
+            Cloud::Scnet => scnet::entered(self, key, before, at),
             Cloud::Luchen => luchen::entered(self, key, before, at),
+            Cloud::CapitalOnline => capital_online::entered(self, key),
+            Cloud::Neolink => neolink::entered(self, key),
         }
     }
 

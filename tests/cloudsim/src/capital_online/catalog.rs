@@ -13,7 +13,11 @@ use super::{
 /// Family, id and name of each public image.
 const IMAGES: [(&str, &str, &str); 3] = [
     ("Ubuntu", "d32af696-5774-4936-8f09-e9f4cf069b31", "ubuntu14.04_64"),
-    ("Ubuntu", "e43bf7a7-6885-4a47-9f1a-fa05d0a7ac42", "ubuntu22.04_64_cuda12.2"),
+    (
+        "Ubuntu",
+        "e43bf7a7-6885-4a47-9f1a-fa05d0a7ac42",
+        "ubuntu22.04_64_cuda12.2",
+    ),
     ("Redhat", "232af696-5774-4936-8f09-e9f4cf069b31", "rhel7.6_64"),
 ];
 
@@ -91,7 +95,12 @@ pub(super) fn list_goods(world: &World, query: &Query) -> Result<Reply, Refused>
             .goods
             .iter()
             .filter(|goods| goods.prepaid == prepaid && settings.regions.first() == Some(region))
-            .map(|goods| show_goods(goods, goods.capacity.saturating_sub(super::machines::rented(world, goods))))
+            .map(|goods| {
+                show_goods(
+                    goods,
+                    goods.capacity.saturating_sub(super::machines::rented(world, goods)),
+                )
+            })
             .collect();
         if rows.is_empty() { Value::Null } else { json!(rows) }
     };
@@ -143,7 +152,13 @@ pub(super) fn price(world: &World, members: &Members) -> Result<Reply, Refused> 
 
 pub(super) fn images(world: &World, members: &Members) -> Result<Reply, Refused> {
     let region = members.text("RegionId")?;
-    if !world.capital_online.settings.regions.iter().any(|known| known == region) {
+    if !world
+        .capital_online
+        .settings
+        .regions
+        .iter()
+        .any(|known| known == region)
+    {
         return Err(Refused::parameter("RegionId"));
     }
     let kind = members.text("ImageType")?;
@@ -171,7 +186,9 @@ pub(super) fn vpcs(members: &Members) -> Result<Reply, Refused> {
         None => 1,
         Some(_) => members.integer("PageNumber")?.max(1),
     };
-    let skipped = usize::try_from(page - 1).unwrap_or(usize::MAX).saturating_mul(VPCS_A_PAGE);
+    let skipped = usize::try_from(page - 1)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(VPCS_A_PAGE);
     let rows: Vec<Value> = VPCS
         .iter()
         .skip(skipped)

@@ -46,7 +46,6 @@ pub(super) struct Task {
 fn detail(machine: &Machine) -> Option<&Detail> {
     match &machine.detail {
         MachineDetail::CapitalOnline(detail) => Some(detail),
-        #[allow(unreachable_patterns, reason = "there are as many kinds as there are clouds")]
         _ => None,
     }
 }
@@ -54,7 +53,6 @@ fn detail(machine: &Machine) -> Option<&Detail> {
 fn detail_mut(machine: &mut Machine) -> Option<&mut Detail> {
     match &mut machine.detail {
         MachineDetail::CapitalOnline(detail) => Some(detail),
-        #[allow(unreachable_patterns, reason = "there are as many kinds as there are clouds")]
         _ => None,
     }
 }
@@ -64,7 +62,9 @@ pub(crate) fn state_word(machine: &Machine) -> &'static str {
     match machine.phase {
         Phase::Creating => "building",
         Phase::Running => "running",
-        Phase::Starting => detail(machine).and_then(|detail| detail.starting).unwrap_or("starting_up"),
+        Phase::Starting => detail(machine)
+            .and_then(|detail| detail.starting)
+            .unwrap_or("starting_up"),
         Phase::Stopping { .. } => "shutting_down",
         Phase::Stopped { .. } => "shutdown",
         Phase::SavingImage { .. } => "creating_image",
@@ -121,10 +121,13 @@ pub(super) fn create(world: &mut World, account: &Key, members: &Members) -> Res
     if !(1..=100).contains(&amount) {
         return Err(Refused::new("AmountOversize", "数量超限"));
     }
-    let image = catalog::image_name(members.text("ImageId")?).ok_or_else(|| Refused::new("ImageNotFound", "镜像不存在"))?;
+    let image =
+        catalog::image_name(members.text("ImageId")?).ok_or_else(|| Refused::new("ImageNotFound", "镜像不存在"))?;
     let password = password_of(members)?;
     let name = members.text("InstanceName")?.to_owned();
-    let network = members.get("VpcNetWork").ok_or_else(|| Refused::parameter("VpcNetWork"))?;
+    let network = members
+        .get("VpcNetWork")
+        .ok_or_else(|| Refused::parameter("VpcNetWork"))?;
     let id = |name: &str| network[name].as_str().ok_or_else(|| Refused::parameter(name));
     catalog::check_network(id("VpcId")?, id("NetId")?)?;
     let reserves = network["ReserveEip"].as_bool().unwrap_or_default();
@@ -137,7 +140,11 @@ pub(super) fn create(world: &mut World, account: &Key, members: &Members) -> Res
     if rented(world, &goods) + amount > goods.capacity {
         return Err(Refused::new("NotSufficient", "库存不足"));
     }
-    if world.accounts.get(account).is_none_or(|account| account.balance <= Money::ZERO) {
+    if world
+        .accounts
+        .get(account)
+        .is_none_or(|account| account.balance <= Money::ZERO)
+    {
         return Err(Refused::new("OrderCheckFailed", "账户余额不足"));
     }
     let fails = world.capital_online.settings.tasks_fail;
@@ -187,7 +194,11 @@ fn make(
     let now = world.now();
     let id = uuid(world);
     // What is paid in advance costs at once, and nothing by the hour; all else costs until it is deleted.
-    let rate = if goods.prepaid { Rate::ZERO } else { Rate::per_hour(goods.price) };
+    let rate = if goods.prepaid {
+        Rate::ZERO
+    } else {
+        Rate::per_hour(goods.price)
+    };
     let paid = if goods.prepaid {
         Money::yuan(goods.price * f64::from(months.max(1)))
     } else {
@@ -235,7 +246,13 @@ pub(super) fn plant(world: &mut World, machine: &NewMachine) -> Result<String, S
     let goods = goods.filter(|goods| wanted.is_none_or(|name| goods.name == name));
     let goods = goods.into_iter().next().cloned().ok_or("there are no such goods")?;
     let detail = Detail {
-        region: world.capital_online.settings.regions.first().cloned().unwrap_or_default(),
+        region: world
+            .capital_online
+            .settings
+            .regions
+            .first()
+            .cloned()
+            .unwrap_or_default(),
         compute_id: goods.compute_id.clone(),
         image_name: "ubuntu14.04_64",
         password: "not-yours-1".to_owned(),
@@ -245,7 +262,15 @@ pub(super) fn plant(world: &mut World, machine: &NewMachine) -> Result<String, S
         auto_renew: false,
         starting: None,
     };
-    Ok(make(world, &machine.account, machine.name.clone(), &goods, 1, detail, true))
+    Ok(make(
+        world,
+        &machine.account,
+        machine.name.clone(),
+        &goods,
+        1,
+        detail,
+        true,
+    ))
 }
 
 fn begin_task(world: &mut World, account: &Key, machines: Vec<String>, fails: bool) -> String {
@@ -282,7 +307,10 @@ pub(super) fn task(world: &World, account: &Key, query: &Query) -> Result<Reply,
 /// The account's machine with this id.
 fn owned(world: &World, account: &Key, id: &str) -> Result<Key, Refused> {
     let key = (Cloud::CapitalOnline, id.to_owned());
-    let machine = world.machines.get(&key).filter(|machine| machine.account == account.1 && machine.alive());
+    let machine = world
+        .machines
+        .get(&key)
+        .filter(|machine| machine.account == account.1 && machine.alive());
     machine.map(|_| key).ok_or_else(Refused::no_machine)
 }
 
@@ -311,7 +339,11 @@ pub(super) fn power(world: &mut World, account: &Key, members: &Members) -> Resu
         begin(world, &key, next, starting, None);
         tasks.push(begin_task(world, account, vec![key.1], false));
     }
-    let name = if world.capital_online.settings.singular_task_id { "TaskId" } else { "TaskIds" };
+    let name = if world.capital_online.settings.singular_task_id {
+        "TaskId"
+    } else {
+        "TaskIds"
+    };
     let mut reply = wire::changed(&json!({"ResourceIds": ids, name: tasks}), "Msg", ids.first().copied());
     reply.committed = true;
     Ok(reply)
@@ -337,7 +369,8 @@ fn begin(world: &mut World, key: &Key, phase: Phase, word: Option<&'static str>,
 pub(super) fn reinstall(world: &mut World, account: &Key, members: &Members) -> Result<Reply, Refused> {
     let id = members.text("ResourceId")?;
     let key = owned(world, account, id)?;
-    let image = catalog::image_name(members.text("ImageId")?).ok_or_else(|| Refused::new("ImageNotFound", "镜像不存在"))?;
+    let image =
+        catalog::image_name(members.text("ImageId")?).ok_or_else(|| Refused::new("ImageNotFound", "镜像不存在"))?;
     let password = password_of(members)?;
     if !matches!(world.machines[&key].phase, Phase::Running | Phase::Stopped { .. }) {
         return Err(Refused::wrong_state());
@@ -405,7 +438,9 @@ pub(super) fn list(world: &World, account: &Key, query: &Query) -> Result<Reply,
 }
 
 pub(super) fn one(world: &World, account: &Key, query: &Query) -> Result<Reply, Refused> {
-    let id = query.get("ResourceId").ok_or_else(|| Refused::parameter("ResourceId"))?;
+    let id = query
+        .get("ResourceId")
+        .ok_or_else(|| Refused::parameter("ResourceId"))?;
     let key = owned(world, account, id)?;
     let machine = &world.machines[&key];
     let reply = wire::data(&show(machine, true));
@@ -414,7 +449,9 @@ pub(super) fn one(world: &World, account: &Key, query: &Query) -> Result<Reply, 
 
 /// A row of the list, or the detail, which spells the public address otherwise.
 fn show(machine: &Machine, in_detail: bool) -> Value {
-    let Some(detail) = detail(machine) else { return Value::Null };
+    let Some(detail) = detail(machine) else {
+        return Value::Null;
+    };
     let mut card = json!({
         "Id": "69ed5a7b-8599-4104-a1fa-211db097b73d",
         "IpAddress": detail.ip,

@@ -116,7 +116,9 @@ impl Twin for CapitalOnline {
 fn action(request: &Request, query: &Query) -> Option<&'static str> {
     let wanted = query.get("Action")?;
     let path = request.path.trim_end_matches('/');
-    let known = ACTIONS.iter().find(|(at, method, name)| name == wanted && *at == path && method == request.method);
+    let known = ACTIONS
+        .iter()
+        .find(|(at, method, name)| name == wanted && *at == path && method == request.method);
     known.map(|(.., name)| *name)
 }
 
@@ -132,11 +134,22 @@ fn machine_meant(world: &World, request: &Request, query: &Query) -> Option<Stri
     let members = Members::read(&request.body).ok()?;
     match members.text("InstanceName") {
         Ok(name) => Some(name.to_owned()),
-        Err(_) => named(members.text("ResourceId").ok().or_else(|| members.ids("ResourceIds").ok()?.first().copied())?),
+        Err(_) => named(
+            members
+                .text("ResourceId")
+                .ok()
+                .or_else(|| members.ids("ResourceIds").ok()?.first().copied())?,
+        ),
     }
 }
 
-fn dispatch(world: &mut World, account: &Key, action: &str, request: &Request, query: &Query) -> Result<Reply, Refused> {
+fn dispatch(
+    world: &mut World,
+    account: &Key,
+    action: &str,
+    request: &Request,
+    query: &Query,
+) -> Result<Reply, Refused> {
     let members = || Members::read(&request.body);
     match action {
         "DescribeGpuRegions" => Ok(catalog::regions(world)),

@@ -98,12 +98,10 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
         Refusal::NoCapacity => Refused::new("NotSufficient", "库存不足").into(),
         Refusal::LowBalance => Refused::new("OrderCheckFailed", "账户余额不足").into(),
         Refusal::Unauthorized => Refused::unauthorized("InvalidAccessKeyId", "AccessKey不存在").into(),
-        Refusal::Other { message, success: true, .. } => {
-            reply(json!({"Code": "Success", "Message": message.unwrap_or_default()}))
-        }
-        Refusal::Other { code, message, .. } => {
-            Refused::new(&code.to_string(), &message.unwrap_or_default()).into()
-        }
+        Refusal::Other {
+            message, success: true, ..
+        } => reply(json!({"Code": "Success", "Message": message.unwrap_or_default()})),
+        Refusal::Other { code, message, .. } => Refused::new(&code.to_string(), &message.unwrap_or_default()).into(),
     }
 }
 
@@ -182,8 +180,12 @@ impl Members {
 
     /// Ids, at least one.
     pub(super) fn ids(&self, name: &str) -> Result<Vec<&str>, Refused> {
-        let items = self.get(name).and_then(Value::as_array).ok_or_else(|| Refused::parameter(name))?;
+        let items = self
+            .get(name)
+            .and_then(Value::as_array)
+            .ok_or_else(|| Refused::parameter(name))?;
         let ids: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-        ids.filter(|ids| !ids.is_empty()).ok_or_else(|| Refused::parameter(name))
+        ids.filter(|ids| !ids.is_empty())
+            .ok_or_else(|| Refused::parameter(name))
     }
 }
