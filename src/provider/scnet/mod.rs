@@ -257,6 +257,10 @@ impl Provider for Scnet {
                 }
             }
         }
+        if unread.values().any(|error| error.kind == Kind::Unauthorized) {
+            // Is it that region which has no rights, or is the key no good any more?
+            self.session.tokens().await?;
+        }
         match first {
             // Not one region answers: that is not a region's fault.
             Some(error) if outages == known && unread.len() >= known => return Err(error),

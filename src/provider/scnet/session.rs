@@ -98,6 +98,8 @@ impl Session {
         {
             return Ok(Arc::clone(tokens));
         }
+        // Gone even if signing in fails: nobody should go on with a refused token.
+        *kept = None;
         let tokens = Arc::new(self.sign_in(now).await?);
         *kept = Some(Arc::clone(&tokens));
         Ok(tokens)
