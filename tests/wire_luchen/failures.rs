@@ -172,6 +172,7 @@ async fn a_machine_that_is_not_taken_running_is_stopped_first() {
     for (state, commands) in [
         (InstanceState::Running, vec!["/instance/terminate", "/instance/stop"]),
         (InstanceState::Creating, vec!["/instance/terminate", "/instance/stop"]),
+        (InstanceState::Stopping, vec!["/instance/terminate"]),
         (InstanceState::Stopped, vec!["/instance/terminate"]),
     ] {
         let scene = Scene::saying(&message("请先停止实例")).await;

@@ -183,10 +183,10 @@ impl Luchen {
     }
 
     async fn catalog(&self, spec: &GpuInstanceSpec) -> Result<Catalog> {
-        let missing = |error: &Error| Ok(Catalog::Missing(error.message.clone()));
+        let missing = |error: &Error| Ok(Catalog::Missing(without_name(&error.message, TYPES)));
         match self.post(TYPES, &json!({})).await {
             Ok(answer) => Ok(catalog::read(answer.body()).map_or_else(
-                || Catalog::Missing(answer.unreadable("no instanceInfos").message),
+                || Catalog::Missing(without_name(&answer.unreadable("no instanceInfos").message, TYPES)),
                 Catalog::Known,
             )),
             Err(Failure::NoSuchOperation(error) | Failure::Refused(error)) => missing(&error),
@@ -213,7 +213,8 @@ impl Luchen {
         let volumes = match self.volumes().await {
             Ok(volumes) => volumes,
             Err(Failure::NoSuchOperation(error) | Failure::Refused(error)) => {
-                return Err(storage::cannot_look_up(&field(first), &error.message));
+                let why = without_name(&error.message, VOLUMES);
+                return Err(storage::cannot_look_up(&field(first), &why));
             }
             Err(failure) => return Err(failure.into()),
         };
@@ -239,6 +240,14 @@ impl Luchen {
         }
         Ok(volumes)
     }
+}
+
+/// What an operation's error says, to be quoted where the operation is named already.
+fn without_name(message: &str, operation: Operation) -> String {
+    let said = message
+        .strip_prefix(operation.name)
+        .and_then(|rest| rest.strip_prefix(": "));
+    said.unwrap_or(message).to_owned()
 }
 
 /// Without this, the list is an error of the server's.
@@ -349,9 +358,13 @@ impl Provider for Luchen {
             }
             outcome => return Ok(outcome?),
         };
-        let then = match self.command(STOP, machine).await {
-            Ok(()) => "the machine is being stopped, to be deleted then".to_owned(),
-            Err(failure) => format!("stopping it first failed too: {}", Error::from(failure)),
+        let then = if machine.state == InstanceState::Stopping {
+            "the machine is stopping, and is deleted then".to_owned()
+        } else {
+            match self.command(STOP, machine).await {
+                Ok(()) => "the machine is being stopped, and is deleted then".to_owned(),
+                Err(failure) => format!("stopping it first failed too: {}", Error::from(failure)),
+            }
         };
         Err(Error::new(Kind::Transient, format!("{}; {then}", refused.message)))
     }
