@@ -305,7 +305,7 @@ fn conditions(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
         Verdict::Standing(Standing::Unchanged) => return,
         Verdict::Standing(Standing::Ready) => {
             set(Type::Synced, Truth::True, Reason::CloudAnswered, "the cloud answered");
-            let (reason, message) = as_specified(scene.object);
+            let (reason, message) = as_specified(scene.object.spec.power, status.instance_id.is_some());
             set(Type::Ready, Truth::True, reason, message);
         }
         Verdict::Standing(Standing::Progress(why)) => {
@@ -368,13 +368,11 @@ fn conditions(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
     status.observed_generation = Some(generation);
 }
 
-fn as_specified(object: &GpuInstance) -> (Reason, &'static str) {
-    match object.spec.power {
+fn as_specified(power: Power, rented: bool) -> (Reason, &'static str) {
+    match power {
         Power::Running => (Reason::Running, "the machine runs"),
-        Power::Stopped => (
-            Reason::Stopped,
-            "the machine is stopped, or was never rented, as the spec asks",
-        ),
+        Power::Stopped if rented => (Reason::Stopped, "the machine is stopped, as the spec asks"),
+        Power::Stopped => (Reason::Stopped, "nothing is rented: spec.power is Stopped"),
     }
 }
 

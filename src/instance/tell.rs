@@ -40,6 +40,8 @@ impl Reconciler {
                 .warning(&reference, &synced.reason, "Observe", &synced.message);
         } else if ready.status == "True" && before.is_none_or(|before| before.status != "True") {
             self.events.normal(&reference, &ready.reason, "Observe", &ready.message);
+            // What follows is another story: a second stop is told too, though in the same words.
+            self.events.forget(object.id());
         } else if ready.status != "True" && is_trouble(&ready.reason) {
             self.events
                 .warning(&reference, &ready.reason, "Reconcile", &ready.message);
@@ -57,6 +59,8 @@ fn happening(step: &Step) -> Option<(&'static str, &'static str)> {
             ("Found", "Settle")
         }
         Step::Record(changes, _) if changes.contains(&Change::Unclaim) => ("NotCreated", "Settle"),
+        // What nothing but the user can change is warned of as it is.
+        Step::Record(_, why) if why.reason.is_stalled() => return None,
         Step::Record(changes, why)
             if changes
                 .iter()
@@ -71,7 +75,8 @@ fn happening(step: &Step) -> Option<(&'static str, &'static str)> {
         Step::SaveImage => ("SavingImage", "SaveImage"),
         Step::Update(_) => ("Updating", "Update"),
         Step::Delete(..) => ("Deleting", "Delete"),
-        Step::Forget(..) => ("Replacing", "Replace"),
+        Step::Forget(_, why) if why.reason == Reason::Replacing => ("Replacing", "Replace"),
+        Step::Forget(..) => ("Deleted", "Delete"),
         Step::LetGo => ("Released", "Release"),
         Step::DropFinalizer(_) => ("Deleted", "Delete"),
         _ => return None,

@@ -46,10 +46,7 @@ async fn fifty_machines_at_once() {
     })
     .await;
     assert_eq!(scene.sim.alive(), []);
-    assert_eq!(
-        (scene.sim.call_count("xgc.deploy"), scene.sim.call_count("xgc.destroy")),
-        (50, 50)
-    );
+    assert_eq!(scene.rented_and_destroyed(), (50, 50));
 }
 
 async fn ready(cluster: &Cluster) -> usize {

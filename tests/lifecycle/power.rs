@@ -12,6 +12,10 @@ async fn a_new_object_that_is_stopped_rents_nothing() {
     let object = scene.until_ready_in("later", "Stopped").await;
     assert_eq!((object.instance_id(), object.at("/status/claim").is_null()), ("", true));
     assert_eq!(object.truth("Available"), "False");
+    assert!(
+        object.said("Ready", "message").contains("nothing is rented"),
+        "{object}"
+    );
     scene.after_lists(2).await;
     assert_eq!(scene.sim.call_count("xgc.deploy"), 0);
 

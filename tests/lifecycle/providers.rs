@@ -84,7 +84,7 @@ async fn what_is_wrong_with_a_provider_is_said_on_its_instances_until_it_is_mend
     for (name, reason, hint) in [
         ("no-secret", "CredentialsNotFound", "no-secret-credentials"),
         ("no-token", "CredentialsIncomplete", "token"),
-        ("bad-token", "CredentialsRejected", "XGC"),
+        ("bad-token", "CredentialsRejected", "token"),
         ("elsewhere", "EndpointNotAllowed", "--allow-endpoint"),
         ("unknown", "ProviderNotFound", "unknown"),
     ] {

@@ -68,6 +68,15 @@ impl Scene {
             .await;
     }
 
+    /// How many machines were rented and destroyed by calls; XGC has two that destroy.
+    pub fn rented_and_destroyed(&self) -> (u64, u64) {
+        let calls = |operation| self.sim.call_count(operation);
+        (
+            calls("xgc.deploy"),
+            calls("xgc.destroy") + calls("xgc.shutdown_destroy"),
+        )
+    }
+
     /// Goes on in another namespace.
     pub fn go_to(&mut self, namespace: &str) {
         namespace.clone_into(&mut self.cluster.namespace);

@@ -111,9 +111,11 @@ impl Setup {
             cluster.apply(provider("xgc", &sim, spec)).await;
         }
         let logs = TempDir::with_prefix("operator-").unwrap();
+        // A namespace that goes with its Lease would take the operator with it.
+        let lease_namespace = if self.everywhere { "default" } else { &self.name };
         let mut arguments = vec![
             format!("--installation-id={}", next_installation()),
-            format!("--lease-namespace={}", self.name),
+            format!("--lease-namespace={lease_namespace}"),
             format!("--allow-endpoint={}", sim.url()),
         ];
         if !self.everywhere {

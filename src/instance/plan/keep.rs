@@ -84,13 +84,13 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
     }
     if let Some(transition) = leaving {
         let mut changes = vec![Change::Unbind, Change::Transition(None)];
-        if transition.kind == TransitionKind::Replace {
+        let reason = if transition.kind == TransitionKind::Replace {
             changes.push(Change::CountReplacement);
-        }
-        return Step::Forget(
-            changes,
-            Obstacle::new(Reason::Replacing, format!("machine {id} is gone")),
-        );
+            Reason::Replacing
+        } else {
+            Reason::Deleting
+        };
+        return Step::Forget(changes, Obstacle::new(reason, format!("machine {id} is gone")));
     }
     if object.spec.update_policy == UpdatePolicy::Recreate && scene.wants_running() {
         return match update::may_replace(scene) {

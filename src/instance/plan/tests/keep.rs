@@ -132,7 +132,7 @@ fn a_machine_that_is_not_listed_is_lost_only_when_that_is_proven() {
         ("leaving: close lists do after an acknowledged delete", leaving(TransitionKind::Replace), seen().absent_since(-9).delete_acknowledged(), "forget unbind+end+countreplacement as Replacing"),
         ("leaving: but one does not", leaving(TransitionKind::Replace), seen().absent_between(-5, -5).delete_acknowledged(), "wait"),
         ("leaving: nor do they without one", leaving(TransitionKind::Replace), seen().absent_since(-9), "wait, list after 51"),
-        ("given back", leaving(TransitionKind::Discard), seen().absent_since(-9).delete_acknowledged(), "forget unbind+end as Replacing"),
+        ("given back", leaving(TransitionKind::Discard), seen().absent_since(-9).delete_acknowledged(), "forget unbind+end as Deleting"),
         ("an acknowledged delete proves nothing of one that stays", bound(), seen().absent_since(-9).delete_acknowledged(), "wait"),
     ]);
 }
