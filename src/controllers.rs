@@ -14,9 +14,9 @@ use crate::account::{InstanceRef, ProviderKey, Sessions, Ticker};
 use crate::api::instance::ProviderKind;
 use crate::api::remote_name::Installation;
 use crate::api::{ClusterGpuProvider, GpuInstance, GpuProvider};
+use crate::context::Context;
 use crate::instance::{Reconciler, controller as instances};
 use crate::kubernetes::{Backoff, FirstLists, Namespaces};
-use crate::operator::Context;
 use crate::provider::Connector;
 use crate::provider::endpoint::{EndpointPolicy, EndpointRefused};
 

@@ -25,6 +25,7 @@
 pub mod account;
 pub mod api;
 pub mod cli;
+pub mod context;
 pub mod controllers;
 pub mod environment;
 pub mod instance;

@@ -7,13 +7,13 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::api::MANAGER;
+use crate::api::remote_name::Installation;
 use crate::cli::{Election, Run};
+use crate::context::Context;
 use crate::controllers;
-use crate::environment::{Environment, System};
+use crate::environment::System;
 use crate::kubernetes::{
     ConnectError, Elector, Events, Leadership, LeaseLost, Namespaces, Readiness, call, connect, wait_for_kinds,
 };
@@ -28,33 +28,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(2);
 /// Enough for work that mostly waits; and renewing the Lease is never behind it.
 const THREADS: usize = 2;
-
-/// What every part of the work needs. Cheap to clone.
-#[derive(Clone)]
-pub struct Context {
-    /// The API server.
-    pub client: Client,
-    /// Where to count.
-    pub metrics: Metrics,
-    /// Where to tell users.
-    pub events: Events,
-    /// Time and chance.
-    pub environment: Arc<dyn Environment>,
-    /// Part of every remote name: up to 8 of a-z and 0-9.
-    pub installation_id: Arc<str>,
-    /// Base URLs that may be called besides the vendors' own.
-    pub allowed_endpoints: Arc<[Url]>,
-    /// What is looked after.
-    pub namespaces: Namespaces,
-    /// How many objects are worked on at once.
-    pub concurrency: u16,
-    /// Where to say what is still waited for, such as the first list of each watch.
-    pub readiness: Readiness,
-    /// Whether this process leads, for a check right before a call that costs money.
-    pub leadership: Leadership,
-    /// Cancelled when nothing new may be begun.
-    pub shutdown: CancellationToken,
-}
 
 /// Why the operator ended, when nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -201,16 +174,15 @@ async fn installation_id(client: &Client, chosen: Option<String>) -> Result<Stri
     let namespaces: Api<Namespace> = Api::all(client.clone());
     loop {
         match call(namespaces.get_metadata("kube-system")).await {
-            Ok(namespace) => return Ok(id_from(namespace.metadata.uid.as_deref().unwrap_or_default())),
+            Ok(namespace) => match namespace.metadata.uid.as_deref().and_then(Installation::of_cluster) {
+                Some(installation) => return Ok(installation.to_string()),
+                None => return Err(Error::NoInstallationId),
+            },
             Err(error) if error.is_forbidden() => return Err(Error::NoInstallationId),
             Err(error) => tracing::warn!(%error, "cannot read the namespace kube-system; trying again"),
         }
         sleep(Duration::from_secs(2)).await;
     }
-}
-
-fn id_from(uid: &str) -> String {
-    uid.chars().filter(|c| *c != '-').take(8).collect()
 }
 
 /// The namespace of this Pod; `default` outside of one.
@@ -245,10 +217,5 @@ mod tests {
         let client = Client::new(Router::new().fallback(async || StatusCode::FORBIDDEN), "default");
         let error = installation_id(&client, None).await.unwrap_err();
         assert!(error.to_string().contains("--installation-id"), "{error}");
-    }
-
-    #[test]
-    fn an_id_has_no_hyphens() {
-        assert_eq!(id_from("3f2-a91c-0ffff"), "3f2a91c0");
     }
 }
