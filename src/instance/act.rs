@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::connection::{self, Data};
-use super::memory::{Action, ActionKind, NextPassword, Quoted, Sent, SentResult};
-use super::observation::{InstanceView, Observation, SecretView};
+use super::memory::{Action, ActionKind, NextPassword, Pause, Quoted, Sent, SentResult};
+use super::observation::{InstanceView, Observation, SecretView, later};
 use super::step::{Change, Step};
 use super::{Reconciler, drift};
 use crate::account::{Connected, HoldError, Holding, Obstacle, hold, remember_released};
@@ -19,7 +19,7 @@ use crate::api::remote_name::BindingAnnotation;
 use crate::api::status::{Claim, InstanceState, Transition, TransitionKind};
 use crate::api::money;
 use crate::api::{BINDING_ANNOTATION, GpuInstance, INSTANCE_FINALIZER};
-use crate::kubernetes::{CallError, Taken, call, drop_finalizer, take_finalizer};
+use crate::kubernetes::{CallError, Pace, Taken, call, drop_finalizer, take_finalizer};
 use crate::provider::{self, Created, Field, Kind, Machine, Order, TaskState};
 
 /// What came of a step.
@@ -372,7 +372,13 @@ impl Stage<'_> {
             regions: region.iter().cloned().collect(),
             held: region.into_iter().collect(),
         };
-        let state = connected.driver.task(task, &scope).await?;
+        let state = match connected.driver.task(task, &scope).await {
+            // It answers, but not of this task: the lists have the last word.
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid | Kind::Unsupported) => {
+                return Ok(self.task_is_over(format!("task {task} cannot be followed: {}", error.message)));
+            }
+            state => state?,
+        };
         let nobody = Machine::new(task, InstanceState::Creating, "task");
         self.remember_action(ActionKind::Update, &nobody);
         match state {
@@ -382,14 +388,37 @@ impl Stage<'_> {
                     vec![Change::Bind(id.clone())],
                     format!("machine {id} was made"),
                 )),
-                None => Ok(Outcome::done(Vec::new())),
+                None => Ok(self.task_is_over(format!("task {task} has ended without naming a machine"))),
             },
             TaskState::Failed(why) => {
-                let claim = self.object.claim().map(|claim| claim.name.clone()).unwrap_or_default();
-                self.sent(&claim, SentResult::Unclear(format!("task {task} failed: {why}")));
-                Ok(Outcome::done(Vec::new()))
+                let why = format!("task {task} failed: {why}");
+                self.rest_after_failed_order(&why);
+                Ok(self.task_is_over(why))
             }
         }
+    }
+
+    /// The task tells nothing more: lists from now on tell whether it has made a machine.
+    fn task_is_over(&self, why: String) -> Outcome {
+        let claim = self.object.claim().map(|claim| claim.name.clone()).unwrap_or_default();
+        self.sent(&claim, SentResult::Unclear(why));
+        Outcome::done(Vec::new())
+    }
+
+    /// Once it is settled that nothing was made, the next order waits, ever longer: this one may fail each time.
+    fn rest_after_failed_order(&self, why: &str) {
+        let generation = self.object.generation();
+        let backoff = &self.reconciler.backoff;
+        let pause = Pause {
+            until: later(
+                self.reconciler.environment.now(),
+                backoff.next(self.object.id(), generation, Pace::Slow),
+            ),
+            why: Obstacle::new(Reason::Failed, format!("the order failed, and is sent again later: {why}")),
+            generation,
+        };
+        self.reconciler
+            .remember(self.object.id(), |memory| memory.pause = Some(pause));
     }
 
     fn adopt(&self, id: &str) -> Acted {

@@ -1,6 +1,8 @@
 //! A claim without a machine: send the call, or find out what became of it. An order whose outcome is not known is
 //! never repeated; the cloud's lists say what happened.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{PATIENCE, Scene};
@@ -113,22 +115,17 @@ fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
 /// A call that may have been sent: by us without a clear answer, by a process that died, or by one that is slow.
 fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
     let seen = scene.seen;
-    let heard = seen.memory.sent.as_ref().and_then(|sent| match &sent.result {
+    let sent = seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name);
+    let heard = sent.and_then(|sent| match &sent.result {
         SentResult::Unclear(heard) => Some(format!("the cloud's answer to the order was unclear ({heard})")),
         _ => None,
     });
-    let heard = heard.unwrap_or_else(|| "whether the order was sent is not known".to_owned());
-    if let Some(task) = &claim.task {
-        // The task tells more than absence does; if nobody knows it any more, absence is proven all the same.
-        let asked_lately = seen
-            .memory
-            .action
-            .as_ref()
-            .is_some_and(|action| later(action.ended, PATIENCE / 10) > scene.now);
-        if !asked_lately && !seen.evidence.absence.lasted(connection.settle()) {
-            return Step::FollowTask(task.clone());
-        }
+    // A task that goes on may make the machine at any moment, however long no list has shown it. Only one that is over,
+    // or that nobody knows, is heard of; then the lists have the last word.
+    if let (Some(task), None) = (&claim.task, &heard) {
+        return follow(scene, claim, task);
     }
+    let heard = heard.unwrap_or_else(|| "whether the order was sent is not known".to_owned());
     if !seen.unexplained.is_empty() {
         return Step::Halt(unknown(
             claim,
@@ -166,6 +163,20 @@ fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
         )
         .list_after(next_proof(scene, connection, claim)),
     )
+}
+
+/// Asks how far a task is: at first every other second, then ever more rarely.
+fn follow(scene: &Scene<'_>, claim: &Claim, task: &str) -> Step {
+    let age = Duration::try_from(scene.now.duration_since(claim.since.0)).unwrap_or_default();
+    let pause = (age / 10).clamp(PATIENCE / 10, PATIENCE);
+    let due = scene.seen.memory.action.as_ref().map(|action| later(action.ended, pause));
+    match due.filter(|due| *due > scene.now) {
+        None => Step::FollowTask(task.to_owned()),
+        Some(due) => {
+            let why = format!("the cloud makes the machine as task {task}");
+            Step::Wait(Wait::progress(Reason::Creating, why).until(due))
+        }
+    }
 }
 
 fn unknown(claim: &Claim, why: &str) -> Obstacle {

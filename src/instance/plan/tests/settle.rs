@@ -65,7 +65,13 @@ fn what_the_cloud_said_is_believed() {
             "wait, Settling, list after 80",
         ),
         ("unless the machine shows itself", with_task(), ready_to_order().m(Running), "record bind(m-1) as Creating"),
-        ("a task that nobody knows any more", with_task(), ready_to_order().absent_since(-70), "record unclaim as Settling"),
+        ("or lists prove that it is not there yet", with_task(), ready_to_order().absent_since(-70), "follow t-1"),
+        (
+            "lists have the last word on a task that is over",
+            with_task(),
+            told(SentResult::Unclear("task t-1 failed".into())).absent_since(-70),
+            "record unclaim as Settling",
+        ),
     ]);
 }
 
