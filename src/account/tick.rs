@@ -20,6 +20,7 @@ use super::{Account, AccountKey, InstanceRef, Snapshot, bills_as_running, in_use
 use crate::api::condition::Reason;
 use crate::api::money;
 use crate::api::remote_name::{Installation, object_key};
+use crate::api::provider::OrphanPolicy;
 use crate::api::status::GpuInstanceStatus;
 use crate::api::{BINDING_ANNOTATION, IN_USE_FINALIZER, remote_name::BindingAnnotation};
 use crate::environment::Environment;
@@ -476,8 +477,11 @@ impl Ticker {
                 "OrphanFound",
                 "Sweep",
                 format!(
-                    "machine {} ({}, {}){price} was made by this installation, but no object knows it; delete it in the cloud's console, or adopt it with spec.instanceId",
-                    orphan.instance_id, orphan.name, orphan.cloud_state
+                    "machine {} ({}, {}){price} was made by this installation, but no object knows it; delete it in the cloud's console, or adopt it with spec.instanceId{}",
+                    orphan.instance_id,
+                    orphan.name,
+                    orphan.cloud_state,
+                    if provider.spec.orphans == OrphanPolicy::Delete { " (this version does not carry out spec.orphans Delete)" } else { "" }
                 ),
             );
             warn!(provider = %provider.key, instance = orphan.instance_id, name = orphan.name, "a machine of this installation has no object");

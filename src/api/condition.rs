@@ -73,8 +73,6 @@ pub enum Reason {
     Adopting,
     /// The machine runs, but not every endpoint is published.
     EndpointsPending,
-    /// The cloud's list does not show the machine; that is not believed yet.
-    Missing,
     /// The cloud uses a word that is not known: nothing is done.
     UnknownState,
 

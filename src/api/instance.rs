@@ -92,7 +92,8 @@ pub struct GpuInstanceSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub image: Option<String>,
-    /// Pins one `GpuOffer` by name, instead of `gpu` and `region`.
+    /// Pins one published offer by name, instead of `gpu` and `region`. No cloud's offers are published yet, so it is
+    /// refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253), regex(pattern = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$"))]
     pub offer: Option<String>,

@@ -77,7 +77,8 @@ pub struct GpuProviderSpec {
     /// out is `Allowed` for a `GpuProvider`, `Forbidden` for a `ClusterGpuProvider`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adoption: Option<Adoption>,
-    /// What to do with machines of this installation that no object knows: `Report` or `Delete`.
+    /// What to do with machines of this installation that no object knows: `Report` or `Delete`. This version reports
+    /// them in either case, and says so; it deletes none.
     #[serde(default)]
     pub orphans: OrphanPolicy,
 }

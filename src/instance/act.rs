@@ -416,6 +416,8 @@ impl Stage<'_> {
             ),
             why: Obstacle::new(Reason::Failed, format!("the order failed, and is sent again later: {why}")),
             generation,
+            room_made: None,
+            room_made: None,
         };
         self.reconciler
             .remember(self.object.id(), |memory| memory.pause = Some(pause));
