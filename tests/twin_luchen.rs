@@ -151,7 +151,7 @@ async fn an_order_arrives_as_it_was_meant() {
     let scene = Scene::new().await;
     scene
         .create(&spec(json!({
-            "billing": {"mode": "Prepaid", "period": {"unit": "Week", "count": 2}},
+            "billing": {"mode": "Prepaid", "period": {"unit": "Day", "count": 3}},
             "volumes": [{"source": "example-volume", "mountPath": "/root/data"}],
             "ports": [{"port": 7891, "protocol": "TCP"}],
             "startupScript": "echo hello\n",
@@ -164,7 +164,7 @@ async fn an_order_arrives_as_it_was_meant() {
         scene.sim.luchen_order(&machine.id).unwrap(),
         json!({
             "instanceTypeId": H800, "region": REGION, "imageId": "0d0c0000-0000-0000-0000-000000000000",
-            "chargeMode": "perWeek",
+            "chargeMode": "perDay",
             "mounts": [{
                 "mountPath": "/root/data", "name": "example-volume", "type": "highspeedstorage",
                 "id": "f6a6345e-0000-0000-0000-e52e330cfaec",
@@ -174,7 +174,7 @@ async fn an_order_arrives_as_it_was_meant() {
         })
     );
     assert!(
-        (scene.sim.meter().cost - 2.0 * 1575.0).abs() < 0.01,
+        (scene.sim.meter().cost - 3.0 * 250.0).abs() < 0.01,
         "{}",
         scene.sim.meter().cost
     );
@@ -289,7 +289,7 @@ async fn all_pages_are_read() {
     let listing = scene.list().await;
     assert_eq!((listing.proof, listing.machines.len()), (Proof::Complete, 120));
     assert_eq!(scene.sim.call_count("luchen.list"), 3);
-    scene.sim.fault(Fault::on("luchen.list").from_nth(2).short_list(3));
+    scene.sim.fault(Fault::on("luchen.list").short_list(3).from_nth(2));
     assert!(matches!(scene.list().await.proof, Proof::Incomplete(_)));
     scene.sim.clear_faults();
     scene
