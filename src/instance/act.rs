@@ -417,7 +417,6 @@ impl Stage<'_> {
             why: Obstacle::new(Reason::Failed, format!("the order failed, and is sent again later: {why}")),
             generation,
             room_made: None,
-            room_made: None,
         };
         self.reconciler
             .remember(self.object.id(), |memory| memory.pause = Some(pause));
@@ -529,7 +528,8 @@ impl Stage<'_> {
         let machine = self.seen.evidence.machines.first().ok_or(Failure::Stale)?;
         self.last_look().await?;
         let snapshot = self.object.spec.snapshot_on_stop.as_ref();
-        let snapshot = snapshot.filter(|_| connected.driver.capabilities().snapshot_with_stop);
+        let with_stop = connected.driver.capabilities().snapshot_with_stop && self.object.is_to_stand_still();
+        let snapshot = snapshot.filter(|_| with_stop);
         let answer = connected.driver.stop(machine, mode, snapshot).await;
         self.asked(
             ActionKind::Stop,

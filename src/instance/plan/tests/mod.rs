@@ -5,6 +5,8 @@ mod account;
 #[rustfmt::skip]
 mod keep;
 #[rustfmt::skip]
+mod reinstall;
+#[rustfmt::skip]
 mod release;
 #[rustfmt::skip]
 mod rent;
