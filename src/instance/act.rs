@@ -1,5 +1,8 @@
 //! Does: one call to the cloud, or one write to the API server. What it led to is told as [`Change`]s to status.
 
+use std::task::Poll;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, Patch, PatchParams};
@@ -186,6 +189,15 @@ impl Stage<'_> {
             .ok_or(Failure::Stale)
     }
 
+    /// The bound machine; where that is leaving, another one of the object's that runs.
+    fn machine_to_stop(&self) -> Result<&Machine, Failure> {
+        let bound = self.machine().ok().filter(|machine| machine.state != InstanceState::Deleting);
+        let mut machines = self.seen.evidence.machines.iter();
+        bound
+            .or_else(|| machines.find(|machine| machine.state == InstanceState::Running))
+            .ok_or(Failure::Stale)
+    }
+
     fn remember_action(&self, kind: ActionKind, machine: &Machine) {
         let ended = self.reconciler.environment.now();
         self.reconciler.remember(self.object.id(), |memory| {
@@ -275,9 +287,8 @@ impl Stage<'_> {
             .account
             .reserve(self.object.id(), most, &limits)
             .map_err(|why| Failure::Obstacle(Obstacle::new(Reason::LimitReached, why)))?;
-        let name = claim.name.clone();
         self.reconciler.remember(self.object.id(), |memory| {
-            memory.own_claim = Some(name);
+            memory.own_claim = None;
             memory.sent = None;
         });
         let intent = Change::Claim(claim.clone(), self.seen.digests.clone());
@@ -296,14 +307,8 @@ impl Stage<'_> {
         };
         // From here on the order may have been sent: whatever happens, this is remembered before anything else.
         self.sent(&claim.name, SentResult::Unclear("the order is under way".to_owned()));
-        let answer = tokio::time::timeout(left, connected.driver.create(&order))
-            .await
-            .unwrap_or_else(|_| {
-                Err(provider::Error::new(
-                    Kind::Ambiguous,
-                    "the claim's deadline passed while the order was under way",
-                ))
-            });
+        let call = self.only_before(claim.deadline.0, connected.driver.create(&order));
+        let answer = tokio::time::timeout(left, call).await.unwrap_or_else(|_| Err(too_late()));
         match answer {
             Ok(Created::Instance(id)) => {
                 self.sent(&claim.name, SentResult::Instance(id.clone()));
@@ -333,6 +338,23 @@ impl Stage<'_> {
                 })
             }
         }
+    }
+
+    /// Lets a call go on only before its deadline. A process that stood still looks at the clock before it goes on,
+    /// so that it does not send then what it was about to send.
+    async fn only_before<T>(
+        &self,
+        deadline: Timestamp,
+        call: impl Future<Output = provider::Result<T>>,
+    ) -> provider::Result<T> {
+        let mut call = std::pin::pin!(call);
+        std::future::poll_fn(|context| {
+            if self.reconciler.environment.now() >= deadline {
+                return Poll::Ready(Err(too_late()));
+            }
+            call.as_mut().poll(context)
+        })
+        .await
     }
 
     fn sent(&self, claim: &str, result: SentResult) {
@@ -525,7 +547,7 @@ impl Stage<'_> {
 
     async fn stop(&self, mode: StopMode) -> Acted {
         let connected = self.connected()?;
-        let machine = self.seen.evidence.machines.first().ok_or(Failure::Stale)?;
+        let machine = self.machine_to_stop()?;
         self.last_look().await?;
         let snapshot = self.object.spec.snapshot_on_stop.as_ref();
         let with_stop = connected.driver.capabilities().snapshot_with_stop && self.object.is_to_stand_still();
@@ -698,6 +720,13 @@ impl Stage<'_> {
         drop_finalizer(&self.api(), self.name(), INSTANCE_FINALIZER, seen).await?;
         Ok(Outcome::told(Vec::new(), why))
     }
+}
+
+fn too_late() -> provider::Error {
+    provider::Error::new(
+        Kind::Ambiguous,
+        "the claim's deadline passed while the order was under way",
+    )
 }
 
 /// Whether the cloud clearly did not do it.

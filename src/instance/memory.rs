@@ -10,7 +10,7 @@ use crate::provider::Quote;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     /// Name of the claim that this process wrote: only it may send the call that the claim announces.
-    pub own_claim: Option<String>,
+    pub own_claim: Option<OwnClaim>,
     /// The create call that this process sent.
     pub sent: Option<Sent>,
     /// The last other call that changed something at the cloud.
@@ -36,6 +36,15 @@ pub struct NextPassword {
     pub at: Timestamp,
     /// Whether this process made it: then nobody has sent it yet.
     pub is_new: bool,
+}
+
+/// A claim that the API server has acknowledged to this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnClaim {
+    /// Its name.
+    pub name: String,
+    /// The generation of the spec that it was made for: no other is ordered under it.
+    pub generation: i64,
 }
 
 /// A create call that was sent.

@@ -1,6 +1,6 @@
 //! One pass: observe, plan, act, publish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use kube::{Client, ResourceExt};
 use tracing::{debug, info, warn};
 
 use super::act::{Failure, Outcome};
-use super::memory::{Memory, Pause};
+use super::memory::{Memory, OwnClaim, Pause};
 use super::observation::{InstanceView, Observation, later};
 use super::plan::{plan, verb};
 use super::project::Verdict;
@@ -67,11 +67,16 @@ pub struct Remembered {
     written: Option<Arc<GpuInstance>>,
     /// The version of that: an object from the cache that is older is of no use.
     version: u64,
+    /// It was given free: whatever a lagging watch still shows of it is not looked at any more.
+    gone: bool,
 }
 
 impl Reconciler {
     /// Takes an instance one step further, and says when to look again.
     pub async fn pass(&self, cached: &GpuInstance) -> Duration {
+        if self.is_gone(cached.id()) {
+            return Duration::MAX;
+        }
         let Some(object) = self.newest(cached) else {
             return STALE;
         };
@@ -97,7 +102,10 @@ impl Reconciler {
         }
         let (verdict, again) = self.judge(&object, &seen, connected.as_ref(), &step, &outcome);
         match self.publish(&object, &seen, &step, &outcome, &verdict).await {
-            Ok(()) => again,
+            Ok(()) => {
+                self.note_claim(&object, &step, &outcome);
+                again
+            }
             Err(Failure::Stale) => {
                 self.drop_written(object.id());
                 STALE
@@ -160,9 +168,34 @@ impl Reconciler {
             .unwrap_or_default()
     }
 
+    /// A claim is this process's own only once the API server has said so: another process may have written one of the
+    /// same name.
+    fn note_claim(&self, object: &GpuInstance, step: &Step, outcome: &Outcome) {
+        if let (Step::Claim(claim), Ok(())) = (step, &outcome.result) {
+            let own = OwnClaim {
+                name: claim.name.clone(),
+                generation: object.generation(),
+            };
+            self.remember(object.id(), |memory| memory.own_claim = Some(own));
+        }
+    }
+
+    fn is_gone(&self, uid: &str) -> bool {
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.get(uid).is_some_and(|remembered| remembered.gone)
+    }
+
     /// Forgets an instance that is gone, and wakes those that may profit from the room it leaves.
     pub(super) fn forget(&self, uid: &str, connected: Option<&Connected>) {
-        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let shown: BTreeSet<String> = self.cache.instances().filter_map(|guarded| guarded.uid()).collect();
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = Remembered {
+            gone: true,
+            ..Remembered::default()
+        };
+        memories.insert(uid.to_owned(), gone);
+        memories.retain(|uid, remembered| !remembered.gone || shown.contains(uid));
+        drop(memories);
         self.backoff.forget(uid);
         if let Some(connected) = connected {
             connected.account.forget(uid);

@@ -193,11 +193,16 @@ fn show(status: &mut GpuInstanceStatus, machine: &Machine, scene: &Scene<'_>) {
     let currency = machine.currency.or_else(|| Some(quoted?.currency.as_str()));
     status.currency = currency.map(ToOwned::to_owned);
     status.price_per_hour = price.filter(|_| billed).map(money::format);
-    status.created_at = machine.created_at.map(Time);
-    status.started_at = machine.started_at.map(Time);
+    status.created_at = machine.created_at.map(whole_second);
+    status.started_at = machine.started_at.map(whole_second);
     status.endpoints = running
         .then(|| endpoints(machine, scene))
         .filter(|endpoints| *endpoints != Endpoints::default());
+}
+
+/// The API server drops fractions of a second: with them, status would differ from what was written, again and again.
+fn whole_second(moment: Timestamp) -> Time {
+    Time(Timestamp::from_second(moment.as_second()).unwrap_or(moment))
 }
 
 fn gpu(machine: &Machine, object: &GpuInstance) -> Option<GpuStatus> {

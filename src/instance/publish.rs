@@ -23,7 +23,9 @@ impl Reconciler {
         outcome: &Outcome,
         verdict: &Verdict,
     ) -> Result<(), Failure> {
-        let secret_written = self.write_secret(object, seen).await?;
+        // Status is written all the same: it may say that the machine is to be stopped for its price.
+        let secret = self.write_secret(object, seen).await;
+        let secret_written = *secret.as_ref().unwrap_or(&matches!(seen.secret, SecretView::Ours { .. }));
         // What act has remembered belongs to what is seen.
         let seen = Observation {
             memory: self.memory(object.id()),
@@ -39,10 +41,10 @@ impl Reconciler {
         };
         let status = project(&scene);
         self.tell(object, step, outcome, Some(&status));
-        if object.status.as_ref() == Some(&status) {
-            return Ok(());
+        if object.status.as_ref() != Some(&status) {
+            self.write_status(object, status).await?;
         }
-        self.write_status(object, status).await
+        secret.map(drop)
     }
 
     async fn write_status(&self, object: &GpuInstance, status: GpuInstanceStatus) -> Result<(), Failure> {

@@ -47,7 +47,8 @@ fn unsettled(scene: &Scene<'_>) -> Step {
     let ours = scene
         .object
         .claim()
-        .is_some_and(|claim| scene.seen.memory.own_claim.as_ref() == Some(&claim.name));
+        .zip(scene.seen.memory.own_claim.as_ref())
+        .is_some_and(|(claim, own)| own.name == claim.name);
     if ours && scene.seen.memory.sent.is_none() && scene.object.claim().is_some_and(|claim| claim.task.is_none()) {
         return Step::Record(
             vec![Change::Unclaim],

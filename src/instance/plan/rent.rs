@@ -8,7 +8,7 @@ use super::{CLAIM_WINDOW, Scene};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::money;
-use crate::api::status::Claim;
+use crate::api::status::{Claim, InstanceState};
 use crate::instance::memory::Quoted;
 use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView, later};
 use crate::instance::step::{Change, Step, Wait};
@@ -34,7 +34,14 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     }
     // A machine with this object's name can only be its own: status was lost after it was made.
     let named = |machine: &&Machine| attempt_of(machine, object.id(), &scene.seen.installation).is_some();
-    if let Some(machine) = scene.seen.evidence.machines.iter().find(named) {
+    let (leaving, here): (Vec<_>, Vec<_>) = scene
+        .seen
+        .evidence
+        .machines
+        .iter()
+        .filter(named)
+        .partition(|machine| machine.state == InstanceState::Deleting);
+    if let Some(machine) = here.first() {
         return Step::Record(
             vec![Change::Bind(machine.id.clone())],
             Obstacle::new(
@@ -45,6 +52,9 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     }
     if !adopts && !scene.wants_running() {
         return Step::Rest;
+    }
+    if let Some(machine) = leaving.first() {
+        return Step::Wait(still_leaving(machine));
     }
     if let Some(bar) = scene.barred(connection) {
         return Step::Halt(bar);
@@ -63,6 +73,14 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     } else {
         order(scene, connection)
     }
+}
+
+/// A machine of this object that was given up is not gone yet: the next one waits.
+pub(super) fn still_leaving(machine: &Machine) -> Wait {
+    Wait::progress(
+        Reason::Replacing,
+        format!("machine {}, an earlier one of this object, is still being deleted", machine.id),
+    )
 }
 
 /// The connection Secret must be ours, or ours to make, before any money is spent.

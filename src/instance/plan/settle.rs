@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{PATIENCE, Scene};
+use super::{PATIENCE, Scene, rent};
 use crate::account::Obstacle;
 use crate::api::CREATE_OUTCOME_ANNOTATION;
 use crate::api::condition::Reason;
-use crate::api::status::Claim;
-use crate::instance::memory::SentResult;
+use crate::api::status::{Claim, InstanceState};
+use crate::instance::memory::{OwnClaim, SentResult};
 use crate::instance::observation::{Connection, InstanceView, later};
 use crate::instance::step::{Change, Step, Wait};
 
@@ -22,10 +22,10 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     if let Some(step) = known_outcome(scene, claim) {
         return step;
     }
-    let ours = scene.seen.memory.own_claim.as_deref() == Some(claim.name.as_str());
+    let own = scene.seen.memory.own_claim.as_ref().filter(|own| own.name == claim.name);
     let sent = scene.seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name);
-    match sent {
-        None if ours && claim.task.is_none() => send(scene, connection, claim),
+    match own {
+        Some(own) if sent.is_none() && claim.task.is_none() => send(scene, connection, claim, own),
         _ => look(scene, connection, claim),
     }
 }
@@ -40,7 +40,9 @@ fn known_outcome(scene: &Scene<'_>, claim: &Claim) -> Option<Step> {
     };
     let unclaim = |why: String| Step::Record(vec![Change::Unclaim], Obstacle::new(Reason::Settling, why));
     let evidence = &scene.seen.evidence;
-    if let Some(machine) = evidence.machines.first() {
+    // One that is being deleted was given up already.
+    let here = evidence.machines.iter().find(|machine| machine.state != InstanceState::Deleting);
+    if let Some(machine) = here {
         return Some(bind(&machine.id, "was made for this object"));
     }
     if let Some(sent) = scene.seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name) {
@@ -72,8 +74,17 @@ fn known_outcome(scene: &Scene<'_>, claim: &Claim) -> Option<Step> {
 }
 
 /// Our own claim, whose call was not sent yet.
-fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
+fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim, own: &OwnClaim) -> Step {
     let since = claim.since.0;
+    if own.generation != scene.object.generation() {
+        return Step::Record(
+            vec![Change::Unclaim],
+            Obstacle::new(
+                Reason::Claimed,
+                "the spec has changed since the claim, which is made anew",
+            ),
+        );
+    }
     if later(scene.now, connection.call_timeout) >= claim.deadline.0 {
         return Step::Record(
             vec![Change::Unclaim],
@@ -91,6 +102,9 @@ fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
             vec![Change::Unclaim],
             Obstacle::new(Reason::Stopped, "the machine is not wanted any more"),
         );
+    }
+    if let Some(machine) = scene.seen.evidence.machines.first() {
+        return Step::Wait(rent::still_leaving(machine));
     }
     let waiting = || {
         Wait::progress(

@@ -3,7 +3,7 @@
 use super::check;
 use super::scenes::{OTHER_UID, Seen, STRICT_CLOUD, held_object, m, machine, new_object, ready_to_order, seen};
 use crate::account::Obstacle;
-use crate::api::InstanceState::{Running, Stopped};
+use crate::api::InstanceState::{Deleting, Running, Stopped};
 use crate::api::condition::Reason;
 use crate::api::status::PriceLatch;
 use crate::instance::observation::{AdoptionView, SecretView};
@@ -114,6 +114,7 @@ fn nothing_is_rented_that_should_not_be() {
 fn a_machine_of_the_objects_own_name_is_never_rented_again() {
     check(vec![
         ("status was lost", held_object(), ready_to_order().m(Running), "record bind(m-1) as Settling"),
+        ("but not to one that was given up: it goes first", held_object(), ready_to_order().m(Deleting), "wait, Replacing"),
         ("even where none should run", new_object().stopped(), seen().m(Stopped), "record bind(m-1) as Settling"),
         ("whatever the attempt", held_object(), ready_to_order().machine(machine("m-7", 7, Running)), "record bind(m-7) as Settling"),
         (

@@ -12,7 +12,7 @@ use crate::api::instance::{GpuInstanceSpec, Power, StopMode};
 use crate::api::remote_name::{BindingAnnotation, Installation};
 use crate::api::status::{Claim, GpuInstanceStatus, Ordered, Transition, TransitionKind, Tries};
 use crate::api::{BINDING_ANNOTATION, Cloud, GpuInstance, INSTANCE_FINALIZER, InstanceState, money};
-use crate::instance::memory::{Action, ActionKind, Memory, Quoted, Sent, SentResult};
+use crate::instance::memory::{Action, ActionKind, Memory, OwnClaim, Quoted, Sent, SentResult};
 use crate::instance::observation::{AdoptionView, CloudView, Connection, Observation, SecretView};
 use crate::provider::{
     self, Capabilities, Detail, Field, Kind, Machine, PriceKnown, Quote, RegionUse, VolumeUse, When,
@@ -325,7 +325,12 @@ impl Seen {
 
     /// This process wrote the claim.
     pub(super) fn own(self) -> Self {
-        self.memory(|memory| memory.own_claim = Some(name(1)))
+        self.memory(|memory| {
+            memory.own_claim = Some(OwnClaim {
+                name: name(1),
+                generation: 1,
+            });
+        })
     }
 
     /// And sent the order two seconds ago.

@@ -4,7 +4,7 @@ use super::check;
 use super::scenes::{Object, Seen, at, claimed, m, name, ready_to_order};
 use crate::account::Obstacle;
 use crate::api::CREATE_OUTCOME_ANNOTATION;
-use crate::api::InstanceState::Running;
+use crate::api::InstanceState::{Deleting, Running};
 use crate::api::condition::Reason;
 use crate::instance::memory::{ActionKind, SentResult};
 use jiff::Timestamp;
@@ -42,6 +42,8 @@ fn an_order_is_sent_once_and_only_after_a_fresh_look() {
         ("the machine is there already", claimed(), ours().m(Running), "record bind(m-1) as Creating"),
         ("too late to be sent within the deadline", with_deadline(at(30)), ours(), "record unclaim as Claimed"),
         ("just in time", with_deadline(at(31)), ours(), "create"),
+        ("the spec has changed since", claimed().generation(2), ours(), "record unclaim as Claimed"),
+        ("an earlier machine is still leaving", claimed(), ours().m(Deleting), "wait, Replacing"),
         ("no longer wanted", claimed().stopped(), ours(), "record unclaim as Stopped"),
         ("no longer allowed", claimed(), barred(Reason::NamespaceNotAllowed), "record unclaim as NamespaceNotAllowed"),
         ("somebody else's claim is not for us to send", claimed(), ready_to_order(), "wait, Settling, list after 80"),
