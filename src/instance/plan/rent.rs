@@ -12,7 +12,7 @@ use crate::api::status::{Claim, InstanceState};
 use crate::instance::memory::Quoted;
 use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView, later};
 use crate::instance::step::{Change, Step, Wait};
-use crate::provider::Machine;
+use crate::provider::{Machine, PriceKnown};
 
 /// How long a price that was asked for is good for.
 const QUOTE_HOLDS: Duration = Duration::from_secs(60);
@@ -115,10 +115,24 @@ fn adopt(scene: &Scene<'_>, connection: &Connection) -> Step {
                 connection.account.id
             ),
         )),
+        AdoptionView::Possible(machine) if hides_price(scene, connection, machine) => Step::Halt(Obstacle::new(
+            Reason::Unsupported,
+            format!(
+                "spec.maxPricePerHour cannot be kept: {} tells the price of what it sells, but not of machine {id}, which exists; leave the cap out",
+                connection.account.cloud
+            ),
+        )),
         AdoptionView::Possible(_) if !scene.object.holds_finalizer() => Step::TakeFinalizer,
         AdoptionView::Possible(_) if !connection.held => Step::HoldProvider,
         AdoptionView::Possible(machine) => Step::Adopt(machine.id.clone()),
     }
+}
+
+/// Whether there is a cap, and nothing will ever tell what the machine costs.
+fn hides_price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> bool {
+    connection.capabilities.price == PriceKnown::BeforeOrder
+        && scene.object.spec.max_price_per_hour().is_some()
+        && machine.price_per_hour.is_none()
 }
 
 fn order(scene: &Scene<'_>, connection: &Connection) -> Step {

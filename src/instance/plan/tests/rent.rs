@@ -1,12 +1,12 @@
 //! An object without a machine.
 
 use super::check;
-use super::scenes::{OTHER_UID, Seen, STRICT_CLOUD, held_object, m, machine, new_object, ready_to_order, seen};
+use super::scenes::{OTHER_UID, Seen, STRICT_CLOUD, held_object, m, machine, new_object, priced, ready_to_order, seen};
 use crate::account::Obstacle;
 use crate::api::InstanceState::{Deleting, Running, Stopped};
 use crate::api::condition::Reason;
 use crate::api::status::PriceLatch;
-use crate::instance::observation::{AdoptionView, SecretView};
+use crate::instance::observation::{AdoptionView, Connection, SecretView};
 use crate::provider::Refusal;
 
 fn foreign_secret() -> Seen {
@@ -137,6 +137,9 @@ fn a_machine_is_adopted_only_where_all_agree() {
             seen.adoption = AdoptionView::Possible(machine);
         })
     };
+    let priced_machine = || seen().with(|seen| seen.adoption = AdoptionView::Possible(priced(m(Running), "3")));
+    let capped = || held_adopter().spec(|spec| spec.max_price_per_hour = Some("5".into()));
+    let strict = |connection: &mut Connection| connection.capabilities = &STRICT_CLOUD;
     let refused = |reason| seen().with(|seen| seen.adoption = AdoptionView::Refused(Obstacle::new(reason, "")));
     let missing = || seen().with(|seen| seen.adoption = AdoptionView::NotFound);
     check(vec![
@@ -147,6 +150,9 @@ fn a_machine_is_adopted_only_where_all_agree() {
         ("then the provider", held_adopter(), possible(), "protect the provider"),
         ("then the machine", held_adopter(), possible().held(), "adopt m-1"),
         ("also to keep it stopped", held_adopter().stopped(), possible().held(), "adopt m-1"),
+        ("nothing will tell its price", capped(), possible().held().connection(strict), "halt Unsupported"),
+        ("its price is shown", capped(), priced_machine().held().connection(strict), "adopt m-1"),
+        ("its price may be shown later", capped(), possible().held(), "adopt m-1"),
         ("a copied object is settled by instanceId", held_adopter().annotate(OTHER_UID, "m-1"), possible().held(), "adopt m-1"),
     ]);
 }

@@ -61,8 +61,10 @@ pub(super) const CLOUD: Capabilities = Capabilities {
     always_ssh: false,
 };
 
-/// The same, but its machines must be stopped before they are deleted, and their password is ours to choose.
+/// The same, but its machines must be stopped before they are deleted, their password is ours to choose, and their
+/// price is told before the order or never.
 pub(super) const STRICT_CLOUD: Capabilities = Capabilities {
+    price: PriceKnown::BeforeOrder,
     deletes_running: false,
     chooses_password: true,
     ..CLOUD
