@@ -8,6 +8,7 @@ use kube::ResourceExt;
 
 use super::memory::Memory;
 use crate::account::{AccountKey, Evidence, Obstacle};
+use crate::api::instance::{DeletionPolicy, Power};
 use crate::api::remote_name::{BindingAnnotation, Installation};
 use crate::api::status::{Claim, GpuInstanceStatus, PortEndpoint};
 use crate::api::{BINDING_ANNOTATION, GpuInstance, INSTANCE_FINALIZER};
@@ -126,6 +127,9 @@ pub trait InstanceView {
     fn machine_id(&self) -> Option<String>;
     /// The account that it is bound to, likewise.
     fn bound_account(&self) -> Option<String>;
+    /// Whether a stop is what its user wants, so that an image is saved with it: not a step of a restart, a
+    /// replacement or a deletion.
+    fn is_to_stand_still(&self) -> bool;
 }
 
 impl InstanceView for GpuInstance {
@@ -174,6 +178,14 @@ impl InstanceView for GpuInstance {
                 .filter(|binding| binding.uid == self.id())
                 .map(|binding| binding.account)
         })
+    }
+
+    fn is_to_stand_still(&self) -> bool {
+        if self.metadata.deletion_timestamp.is_some() {
+            return self.spec.deletion_policy() == DeletionPolicy::Stop;
+        }
+        let in_transition = self.status.as_ref().is_some_and(|status| status.transition.is_some());
+        self.spec.power == Power::Stopped && !in_transition
     }
 }
 

@@ -112,10 +112,20 @@ fn delete(scene: &Scene<'_>) -> Step {
         }
         return Step::Stop(super::keep::cheapest_stop(connection));
     }
+    if is_on_its_way_down(scene, connection, machine) {
+        return Step::Wait(deleting(&machine.id));
+    }
     if let Some(pause) = scene.pause() {
         return pause;
     }
     Step::Delete(machine.id.clone(), "its object was deleted".to_owned())
+}
+
+/// Whether a machine that must be stopped before it is deleted was told to so lately that it may still be at it.
+pub(super) fn is_on_its_way_down(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> bool {
+    let is_stopping = matches!(machine.state, InstanceState::Stopping | InstanceState::SavingImage);
+    let was_told = || asked_lately(scene, &machine.id, ActionKind::Stop, DELETE_PATIENCE);
+    !connection.capabilities.deletes_running && is_stopping && was_told()
 }
 
 fn deleting(id: &str) -> Wait {

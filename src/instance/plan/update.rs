@@ -197,7 +197,8 @@ fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transi
         (Reason::Replacing, "it is replaced, as spec.updatePolicy says")
     };
     let under_way = machine.state == InstanceState::Deleting
-        || asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE);
+        || asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
+        || super::release::is_on_its_way_down(scene, connection, machine);
     if under_way {
         return Step::Wait(Wait::progress(
             reason,

@@ -5,9 +5,10 @@ use super::scenes::{M, Object, STRICT_CLOUD, Seen, bound, claimed, held_object, 
 use crate::account::Obstacle;
 use crate::api::InstanceState::{Deleting, Failed, Frozen, Running, Stopped, Stopping};
 use crate::api::condition::Reason;
-use crate::api::instance::DeletionPolicy;
+use crate::api::instance::{DeletionPolicy, Power};
+use crate::api::status::TransitionKind;
 use crate::instance::memory::{ActionKind, SentResult};
-use crate::instance::observation::CloudView;
+use crate::instance::observation::{CloudView, InstanceView};
 use crate::provider::Kind;
 
 fn with(policy: DeletionPolicy) -> Object {
@@ -60,6 +61,8 @@ fn delete_means_until_it_is_gone() {
         ("it is going", deleted(), seen().m(Deleting), "wait, Deleting"),
         ("where it must be stopped first", deleted(), strict().m(Running), "stop ReleaseGpu"),
         ("and is stopping", deleted(), strict().m(Running).asked(ActionKind::Stop, Running, 5), "wait, Deleting"),
+        ("and is on its way down", deleted(), strict().m(Stopping).asked(ActionKind::Stop, Running, 30), "wait, Deleting"),
+        ("but not for ever", deleted(), strict().m(Stopping).asked(ActionKind::Stop, Running, 60), "delete m-1"),
         ("and is stopped", deleted(), strict().m(Stopped), "delete m-1"),
         ("every machine of its name goes", deleted(), second(), "delete m-2"),
         ("one list without it", deleted(), seen().absent_between(-5, -5).delete_acknowledged(), "wait, Deleting"),
@@ -92,4 +95,20 @@ fn retain_and_stop_keep_the_machine() {
         ("the cloud cannot be asked", stop(), no_cloud(), "halt CredentialsNotFound"),
         ("an id is all that is known", stop(), seen().machine(machine("m-2", 2, Running)), "wait, Deleting"),
     ]);
+}
+
+#[test]
+fn an_image_is_saved_by_a_stop_that_lasts_and_by_no_other() {
+    let stopped = || bound().spec(|spec| spec.power = Power::Stopped);
+    for (what, object, lasts) in [
+        ("stopped by its user", stopped(), true),
+        ("stopped when its object goes", with(DeletionPolicy::Stop), true),
+        ("running", bound(), false),
+        ("restarted", bound().transition(TransitionKind::Restart, false), false),
+        ("given back, being too dear", stopped().transition(TransitionKind::Discard, false), false),
+        ("deleted", with(DeletionPolicy::Delete), false),
+        ("deleted while stopped by its user", stopped().deleted(), false),
+    ] {
+        assert_eq!(object.0.is_to_stand_still(), lasts, "{what}");
+    }
 }
