@@ -146,8 +146,12 @@ async fn only_whole_lists_prove_that_a_machine_is_absent() {
             json!({"Code": "Success", "Data": {"Records": null, "TotalCount": 0}}),
             None,
         ),
-        // The vendor's own example is cut short.
-        (fixture("list"), Some("says that there are 3 machines and shows")),
+        // The vendor's own example shows one machine of three; here each page is that one.
+        (fixture("list"), Some("shows a machine twice")),
+        (
+            json!({"Code": "Success", "Data": {"Records": [row()], "TotalCount": 0}}),
+            Some("says that there are 0 machines and shows 1"),
+        ),
         (
             json!({"Code": "Success", "Data": {"Records": []}}),
             Some("does not say how many"),
