@@ -30,7 +30,7 @@ const CODES: [(i64, Meaning, &str); 14] = [
         "the user is frozen, usually for arrears",
     ),
     (10008, Token, "the token is refused, or its rights do not suffice"),
-    (10009, Token, "the account may not call this interface"),
+    (10009, Token, "the cloud does not allow it"),
     (10010, Refused(Kind::Invalid), "a file could not be checked"),
     (10011, Refused(Kind::Invalid), "a file is too large"),
     (10012, Unclear, "the connection inside the cloud broke"),
