@@ -16,8 +16,8 @@ fn row(n: usize) -> Value {
 
 /// A server with these pages; one beyond them is empty.
 async fn with_pages(pages: &[Value]) -> Scene {
-    let pager = pages.last().unwrap()["pager"].clone();
-    let scene = Scene::saying(&json!({"instances": [], "pager": pager})).await;
+    let beyond = json!({"instances": [], "pager": pages.last().unwrap()["pager"]});
+    let scene = Scene::saying(&beyond).await;
     for (n, page) in pages.iter().enumerate() {
         let asked = json!({"pager": {"currentPage": n + 1, "pageSize": 50}});
         Mock::given(path("/luchen/instance/list"))
@@ -30,7 +30,8 @@ async fn with_pages(pages: &[Value]) -> Scene {
     scene
 }
 
-fn page(rows: std::ops::Range<usize>, total: Value) -> Value {
+fn page(rows: std::ops::Range<usize>, total: impl Into<Value>) -> Value {
+    let total: Value = total.into();
     json!({"instances": rows.map(row).collect::<Vec<_>>(), "pager": {"totalEntries": total}})
 }
 

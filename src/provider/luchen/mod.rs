@@ -9,6 +9,7 @@ mod capabilities;
 mod catalog;
 mod listing;
 mod machine;
+mod operation;
 mod order;
 mod session;
 mod storage;
@@ -31,6 +32,7 @@ use crate::api::status::{InstanceState, PortEndpoint};
 use answer::{Answer, Failure};
 use catalog::{Catalog, Choice};
 use listing::{MOST_PAGES, PAGE_SIZE, Pages};
+use operation::{BALANCE, CREATE, LIST, Operation, START, STOP, TERMINATE, TYPES, VOLUMES};
 use session::{Login, Session};
 use storage::Storage;
 
@@ -47,66 +49,6 @@ pub struct Luchen {
     base: Url,
     session: Session,
 }
-
-/// What is asked.
-#[derive(Clone, Copy)]
-struct Operation {
-    name: &'static str,
-    effect: Effect,
-    path: &'static [&'static str],
-    /// What only a success has.
-    member: Option<&'static str>,
-}
-
-const LIST: Operation = Operation {
-    name: "luchen.list",
-    effect: Effect::Read,
-    path: &["instance", "list"],
-    member: Some("instances"),
-};
-const TYPES: Operation = Operation {
-    name: "luchen.types",
-    effect: Effect::Read,
-    path: &["resource", "user", "instance", "list"],
-    member: Some("instanceInfos"),
-};
-const VOLUMES: Operation = Operation {
-    name: "luchen.volumes",
-    effect: Effect::Read,
-    path: &["storage", "volume", "list"],
-    member: Some("volumeList"),
-};
-const BALANCE: Operation = Operation {
-    name: "luchen.balance",
-    effect: Effect::Read,
-    path: &["balance"],
-    member: Some("balance"),
-};
-const CREATE: Operation = Operation {
-    name: "luchen.create",
-    effect: Effect::Once,
-    path: &["instance", "create"],
-    member: Some("instanceId"),
-};
-const START: Operation = Operation {
-    name: "luchen.start",
-    effect: Effect::Repeatable,
-    path: &["instance", "start"],
-    member: Some("instanceId"),
-};
-const STOP: Operation = Operation {
-    name: "luchen.stop",
-    effect: Effect::Repeatable,
-    path: &["instance", "stop"],
-    member: Some("instanceId"),
-};
-// The vendor's page is called "delete", and so is its heading's path; the call in it is this one.
-const TERMINATE: Operation = Operation {
-    name: "luchen.terminate",
-    effect: Effect::Repeatable,
-    path: &["instance", "terminate"],
-    member: Some("instanceId"),
-};
 
 impl Luchen {
     /// What Luchen can do.
@@ -183,10 +125,10 @@ impl Luchen {
     }
 
     async fn catalog(&self, spec: &GpuInstanceSpec) -> Result<Catalog> {
-        let missing = |error: &Error| Ok(Catalog::Missing(without_name(&error.message, TYPES)));
+        let missing = |error: &Error| Ok(Catalog::Missing(TYPES.without_name(&error.message)));
         match self.post(TYPES, &json!({})).await {
             Ok(answer) => Ok(catalog::read(answer.body()).map_or_else(
-                || Catalog::Missing(without_name(&answer.unreadable("no instanceInfos").message, TYPES)),
+                || Catalog::Missing(TYPES.without_name(&answer.unreadable("no instanceInfos").message)),
                 Catalog::Known,
             )),
             Err(Failure::NoSuchOperation(error) | Failure::Refused(error)) => missing(&error),
@@ -213,7 +155,7 @@ impl Luchen {
         let volumes = match self.volumes().await {
             Ok(volumes) => volumes,
             Err(Failure::NoSuchOperation(error) | Failure::Refused(error)) => {
-                let why = without_name(&error.message, VOLUMES);
+                let why = VOLUMES.without_name(&error.message);
                 return Err(storage::cannot_look_up(&field(first), &why));
             }
             Err(failure) => return Err(failure.into()),
@@ -240,14 +182,6 @@ impl Luchen {
         }
         Ok(volumes)
     }
-}
-
-/// What an operation's error says, to be quoted where the operation is named already.
-fn without_name(message: &str, operation: Operation) -> String {
-    let said = message
-        .strip_prefix(operation.name)
-        .and_then(|rest| rest.strip_prefix(": "));
-    said.unwrap_or(message).to_owned()
 }
 
 /// Without this, the list is an error of the server's.

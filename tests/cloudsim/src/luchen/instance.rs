@@ -49,7 +49,7 @@ impl Detail {
 }
 
 /// A machine that is being made goes through several words, and stays at one of them if its image can't be pulled.
-fn word(machine: &Machine, progress: i64, is_stuck: bool) -> String {
+fn status(machine: &Machine, progress: i64, is_stuck: bool) -> String {
     match machine.phase {
         Phase::Creating if machine.state_shown.is_none() => {
             let word = match progress {
@@ -71,7 +71,7 @@ pub(super) fn show(world: &World, machine: &Machine) -> Value {
     };
     let settings = &world.luchen.settings;
     let is_stuck = machine.phase == Phase::Creating && settings.unpullable_images.contains(&detail.image);
-    let word = word(machine, machine.progress(world.now()), is_stuck);
+    let status = status(machine, machine.progress(world.now()), is_stuck);
     let is_running = machine.phase == Phase::Running;
     let region = settings.regions.iter().find(|region| region.id == detail.region);
     let address = region
@@ -83,10 +83,10 @@ pub(super) fn show(world: &World, machine: &Machine) -> Value {
         .filter(|_| is_running)
         .map(|(port, node_port)| json!({"port": port, "nodePort": node_port}))
         .collect();
-    let phase = if word == "PullingImage" {
+    let phase = if status == "PullingImage" {
         "DownloadImage"
     } else {
-        word.as_str()
+        status.as_str()
     };
     json!({
         "instanceMetadata": metadata(machine, settings.name_member),
@@ -94,7 +94,7 @@ pub(super) fn show(world: &World, machine: &Machine) -> Value {
             "phase": phase,
             "diagnosisReason": if is_stuck { "BackOff" } else { "" },
             "diagnosisMessage": if is_stuck { format!("Back-off pulling image {}", detail.image) } else { String::new() },
-            "status": word,
+            "status": status,
         },
         "instanceSpecInfo": {
             "regionInfo": {

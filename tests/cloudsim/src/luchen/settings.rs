@@ -7,6 +7,7 @@ use crate::pace::Pace;
 /// How Luchen's twin behaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Settings {
     /// How long its states last.
     pub pace: Pace,
