@@ -64,7 +64,7 @@ fn what_the_cloud_said_is_believed() {
             "but not all the time",
             with_task(),
             ready_to_order().asked_for("t-1", ActionKind::Update, Running, 1),
-            "wait, Settling, list after 80",
+            "wait, Creating, until 1",
         ),
         ("unless the machine shows itself", with_task(), ready_to_order().m(Running), "record bind(m-1) as Creating"),
         ("or lists prove that it is not there yet", with_task(), ready_to_order().absent_since(-70), "follow t-1"),
