@@ -123,8 +123,21 @@ pub(super) struct Image {
     pub(super) version: String,
 }
 
-/// The images on one page of the list, and how many rows it has; `None` where there is no list.
-pub(super) fn images(answer: &Answer, said: &str) -> Option<(Option<Image>, usize, Option<usize>, Vec<String>)> {
+/// One page of the list of images.
+#[derive(Debug)]
+pub(super) struct ImagePage {
+    /// The image that was looked for.
+    pub(super) found: Option<Image>,
+    /// Rows on this page.
+    pub(super) rows: usize,
+    /// Rows on all pages, where that is said.
+    pub(super) total: Option<usize>,
+    /// The paths on this page.
+    pub(super) paths: Vec<String>,
+}
+
+/// Looks through a page of the list of images for the one that a spec means; `None` where there is no list.
+pub(super) fn images(answer: &Answer, said: &str) -> Option<ImagePage> {
     let (rows, total) = list::rows(answer.data())?;
     let read = |row: &Value| {
         let path = loose::word(row, "path")?;
@@ -138,7 +151,12 @@ pub(super) fn images(answer: &Answer, said: &str) -> Option<(Option<Image>, usiz
     };
     let found = rows.iter().find(means).and_then(read);
     let paths = rows.iter().filter_map(|row| loose::word(row, "path")).collect();
-    Some((found, rows.len(), total, paths))
+    Some(ImagePage {
+        found,
+        rows: rows.len(),
+        total,
+        paths,
+    })
 }
 
 /// `name:tag`, the last part of a path.

@@ -27,7 +27,7 @@ pub(super) struct Pages {
     ids: BTreeSet<String>,
     rows: usize,
     total: Option<usize>,
-    pages: usize,
+    read: usize,
 }
 
 /// One page of the list, from this row on.
@@ -72,8 +72,8 @@ impl Pages {
                 ..answer.unreadable("no list of machines").into()
             });
         };
-        self.pages += 1;
-        if self.pages > 1 && self.total != total {
+        self.read += 1;
+        if self.read > 1 && self.total != total {
             return Err(broken("the number of machines changed while they were listed"));
         }
         self.total = total;
@@ -99,7 +99,7 @@ impl Pages {
             ))),
             // Without a total only an empty page says that there are no more.
             None if rows.is_empty() => Ok(true),
-            _ if self.pages == MOST_PAGES => Err(broken("the list does not come to an end")),
+            _ if self.read == MOST_PAGES => Err(broken("the list does not come to an end")),
             _ => Ok(false),
         }
     }

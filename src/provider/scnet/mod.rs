@@ -39,7 +39,7 @@ use crate::api::instance::{GpuInstanceSpec, Snapshot, StopMode};
 use crate::api::status::InstanceState;
 use crate::environment::Environment;
 use call::Ask;
-use order::{Resolved, Task};
+use order::{Container, Resolved};
 use regions::Regions;
 use session::Session;
 
@@ -179,15 +179,15 @@ impl Scnet {
                     Err(failure) if failure.unknown => return Ok((said.to_owned(), catalog::derived_version(said))),
                     Err(failure) => return Err(failure.into()),
                 };
-                let Some((found, rows, total, paths)) = catalog::images(&answer, said) else {
+                let Some(page) = catalog::images(&answer, said) else {
                     return Ok((said.to_owned(), catalog::derived_version(said)));
                 };
-                if let Some(image) = found {
+                if let Some(image) = page.found {
                     return Ok((image.path, image.version));
                 }
-                have.extend(paths);
-                start += rows;
-                if rows == 0 || total.is_some_and(|total| start >= total) {
+                have.extend(page.paths);
+                start += page.rows;
+                if page.rows == 0 || page.total.is_some_and(|total| start >= total) {
                     break;
                 }
             }
@@ -238,7 +238,7 @@ impl Provider for Scnet {
     async fn list(&self, scope: &Scope) -> Result<Listing> {
         let tokens = self.session.tokens().await?;
         let said = regions::wanted(&tokens, scope);
-        let read = join_all(said.regions.iter().map(|(id, _)| self.regions.list(&self.session, id))).await;
+        let read = join_all(said.regions.keys().map(|id| self.regions.list(&self.session, id))).await;
         let mut machines = Vec::new();
         let mut unread = said.unknown;
         let mut first = None;
@@ -317,8 +317,8 @@ impl Provider for Scnet {
     async fn create(&self, order: &Order<'_>) -> Result<Created> {
         let region = self.session.region(order.spec.region().unwrap_or_default()).await?;
         let resolved = self.resolve(&region, order.spec).await?;
-        let task = Task::new(order, &resolved);
-        let body = serde_json::to_value(&task)
+        let container = Container::new(order, &resolved);
+        let body = serde_json::to_value(&container)
             .map_err(|_| Error::new(Kind::Invalid, "scnet.create: not sent: the order is no JSON"))?;
         let ask = Ask::new("scnet.create", Effect::Once, Method::POST, ["instance-service", "task"]).body(body);
         let answer = self.session.ask(&region, ask).await?;
@@ -397,8 +397,7 @@ fn account(user: &str) -> String {
         return user.to_owned();
     }
     let digest = Sha256::digest(user.as_bytes());
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("user-{digits}")
+    format!("user-{}", signature::hex(&digest[..8]))
 }
 
 /// Regions that could not be read, by each spelling under which specs may name them.

@@ -25,7 +25,7 @@ pub(super) struct Resolved {
 /// The body of a create. Every member is there: the vendor wants them, empty or not.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Task<'a> {
+pub(super) struct Container<'a> {
     instance_service_name: &'a str,
     description: &'static str,
     task_type: &'static str,
@@ -46,7 +46,7 @@ pub(super) struct Task<'a> {
     container_port_info_list: Vec<Value>,
 }
 
-impl<'a> Task<'a> {
+impl<'a> Container<'a> {
     pub(super) fn new(order: &Order<'a>, resolved: &'a Resolved) -> Self {
         let spec = order.spec;
         let own = spec.scnet.as_ref();
