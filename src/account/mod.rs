@@ -459,3 +459,6 @@ pub fn bills_as_running(state: InstanceState) -> bool {
         InstanceState::Stopped | InstanceState::Pending | InstanceState::Lost | InstanceState::Frozen
     )
 }
+
+#[cfg(test)]
+mod tests;

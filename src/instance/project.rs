@@ -502,3 +502,6 @@ fn drift_message(drift: &Drift, object: &GpuInstance, connection: &Connection) -
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,10 @@ impl ApiServer {
 
     /// A client, as this process has it.
     pub fn client(self: &Arc<Self>, process: ProcessId) -> kube::Client {
-        kube::Client::new(Router::new().fallback(answer).with_state((Arc::clone(self), process)), "ml")
+        kube::Client::new(
+            Router::new().fallback(answer).with_state((Arc::clone(self), process)),
+            "ml",
+        )
     }
 
     fn stored(&self) -> MutexGuard<'_, Stored> {
@@ -62,7 +65,10 @@ impl ApiServer {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut stored = self.stored();
         stored.watchers.push(sender);
-        let objects = stored.objects.iter().map(|((kind, ..), object)| (kind.clone(), object.clone()));
+        let objects = stored
+            .objects
+            .iter()
+            .map(|((kind, ..), object)| (kind.clone(), object.clone()));
         (objects.collect(), receiver)
     }
 
@@ -79,7 +85,9 @@ impl ApiServer {
 
     /// What a user does: creates.
     pub fn create(&self, kind: &str, object: Value) -> Value {
-        self.stored().create((kind.into(), "ml".into(), String::new()), object).expect("a new object")
+        self.stored()
+            .create((kind.into(), "ml".into(), String::new()), object)
+            .expect("a new object")
     }
 
     /// What a user does: changes.
@@ -116,7 +124,10 @@ impl ApiServer {
             _ => {}
         }
         tokio::time::sleep(self.world.span(1, 20)).await;
-        respond(if fate == Fate::ReplyLost { Err(lost()) } else { answer }, what.metadata_only)
+        respond(
+            if fate == Fate::ReplyLost { Err(lost()) } else { answer },
+            what.metadata_only,
+        )
     }
 }
 
@@ -183,7 +194,11 @@ impl std::fmt::Display for Asked {
 impl Asked {
     async fn read(request: Request) -> Self {
         let (parts, body) = request.into_parts();
-        let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let accept = parts
+            .headers
+            .get(ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let metadata_only = accept.contains("PartialObjectMetadata");
         let words: Vec<&str> = parts.uri.path().split('/').filter(|word| !word.is_empty()).collect();
         let rest = if words[0] == "api" { &words[2..] } else { &words[3..] };
@@ -300,7 +315,9 @@ impl Stored {
 
     /// Removes an object, and all that it owned.
     fn remove(&mut self, place: &Place) {
-        let Some(mut object) = self.objects.remove(place) else { return };
+        let Some(mut object) = self.objects.remove(place) else {
+            return;
+        };
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.tell(&place.0, &Change::Deleted(object.clone()));
@@ -309,20 +326,27 @@ impl Stored {
             let owners = object["metadata"]["ownerReferences"].as_array();
             owners.is_some_and(|owners| !owners.is_empty() && owners.iter().all(|owner| owner["uid"] == uid))
         };
-        let orphans: Vec<Place> =
-            self.objects.iter().filter(|(_, object)| owned(object)).map(|(place, _)| place.clone()).collect();
+        let orphans: Vec<Place> = self
+            .objects
+            .iter()
+            .filter(|(_, object)| owned(object))
+            .map(|(place, _)| place.clone())
+            .collect();
         for orphan in orphans {
             self.remove(&orphan);
         }
     }
 
     fn tell(&mut self, kind: &str, change: &Change) {
-        self.watchers.retain(|watcher| watcher.send((kind.to_owned(), change.clone())).is_ok());
+        self.watchers
+            .retain(|watcher| watcher.send((kind.to_owned(), change.clone())).is_ok());
     }
 }
 
 fn has_finalizers(object: &Value) -> bool {
-    object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
+    object["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|finalizers| !finalizers.is_empty())
 }
 
 fn bump_generation(object: &mut Value) {
@@ -335,7 +359,10 @@ fn guard(object: &Value, meta: &Value) -> Result<(), (u16, &'static str, String)
     for field in ["resourceVersion", "uid"] {
         let expected = &meta[field];
         if !expected.is_null() && *expected != object["metadata"][field] {
-            return Err(conflict(&format!("{field} is {}, not {expected}", object["metadata"][field])));
+            return Err(conflict(&format!(
+                "{field} is {}, not {expected}",
+                object["metadata"][field]
+            )));
         }
     }
     Ok(())

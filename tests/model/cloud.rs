@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gpu_instance_operator::api::GpuProviderSpec;
 use gpu_instance_operator::api::instance::{GpuInstanceSpec, Snapshot, StopMode};
 use gpu_instance_operator::api::money;
-use gpu_instance_operator::api::status::InstanceState::{self, Creating, Deleting, Running, Starting, Stopped, Stopping};
+use gpu_instance_operator::api::status::InstanceState::{
+    self, Creating, Deleting, Running, Starting, Stopped, Stopping,
+};
 use gpu_instance_operator::provider::{
     Capabilities, Connect, ConnectError, Created, Credentials, Error, Identity, Kind, Listing, Machine, Order, Proof,
     Provider, Result, Scope, Ssh,
 };
-use gpu_instance_operator::api::GpuProviderSpec;
 use jiff::Timestamp;
 
 use super::capabilities::MODEL;
@@ -32,7 +34,11 @@ pub struct Rented {
 
 impl Rented {
     pub fn state(&self, at: Timestamp) -> Option<InstanceState> {
-        self.history.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, state)| *state)
+        self.history
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)
+            .and_then(|(_, state)| *state)
     }
 
     /// Whether it exists, and so may cost something.
@@ -42,7 +48,8 @@ impl Rented {
 
     fn becomes(&mut self, now: Timestamp, states: &[(Duration, Option<InstanceState>)]) {
         self.history.retain(|(since, _)| *since <= now);
-        self.history.extend(states.iter().map(|(after, state)| (now + *after, *state)));
+        self.history
+            .extend(states.iter().map(|(after, state)| (now + *after, *state)));
     }
 }
 
@@ -86,7 +93,9 @@ pub struct Cloud {
 impl Cloud {
     pub fn new(world: Arc<World>) -> Arc<Self> {
         let books = Books {
-            accounts: [("token-1", "u-1"), ("token-2", "u-2")].map(|(t, a)| (t.to_owned(), a.to_owned())).into(),
+            accounts: [("token-1", "u-1"), ("token-2", "u-2")]
+                .map(|(t, a)| (t.to_owned(), a.to_owned()))
+                .into(),
             habits: Habits {
                 price: "1.89".into(),
                 ..Habits::default()
@@ -116,7 +125,12 @@ impl Cloud {
     /// Every machine that exists now.
     pub fn machines(&self) -> Vec<Rented> {
         let now = self.world.now();
-        self.books().machines.iter().filter(|machine| machine.exists(now)).cloned().collect()
+        self.books()
+            .machines
+            .iter()
+            .filter(|machine| machine.exists(now))
+            .cloned()
+            .collect()
     }
 
     /// Every machine that ever was.
@@ -126,7 +140,11 @@ impl Cloud {
 
     pub fn state(&self, id: &str) -> Option<InstanceState> {
         let now = self.world.now();
-        self.books().machines.iter().find(|machine| machine.id == id).and_then(|machine| machine.state(now))
+        self.books()
+            .machines
+            .iter()
+            .find(|machine| machine.id == id)
+            .and_then(|machine| machine.state(now))
     }
 
     /// What somebody does in the cloud's console.
@@ -158,7 +176,11 @@ impl Cloud {
             Some(most) => name.chars().take(most).collect(),
             None => name.to_owned(),
         };
-        let ends = if books.habits.fails { InstanceState::Failed } else { Running };
+        let ends = if books.habits.fails {
+            InstanceState::Failed
+        } else {
+            Running
+        };
         let mut machine = Rented {
             id: id.clone(),
             name,
@@ -181,7 +203,8 @@ impl Cloud {
         if let Some(audit) = &*self.audit.lock().unwrap()
             && let Err(why) = audit(name)
         {
-            self.world.wrong(format!("the order {name} should not have come: {why}"));
+            self.world
+                .wrong(format!("the order {name} should not have come: {why}"));
         }
         let id = self.make(account, name, image, now);
         self.world.note(format!("    machine {id} is made as {name}"));
@@ -193,7 +216,10 @@ impl Cloud {
         let spans = [self.world.span(500, 8_000), self.world.span(500, 8_000)];
         let mut books = self.books();
         books.touched.insert(id.to_owned());
-        let found = books.machines.iter_mut().find(|machine| machine.id == id && machine.account == account);
+        let found = books
+            .machines
+            .iter_mut()
+            .find(|machine| machine.id == id && machine.account == account);
         let Some((machine, state)) = found.and_then(|machine| machine.state(now).map(|state| (machine, state))) else {
             return Err(Error::new(Kind::NotFound, format!("no machine {id}")));
         };
@@ -215,8 +241,13 @@ impl Cloud {
         let mut books = self.books();
         let at = self.world.now() - books.habits.lag;
         let habits = books.habits.clone();
-        let shown = books.machines.iter().filter(|machine| machine.account == account && !habits.forgets_once);
-        let machines = shown.filter_map(|machine| Some(row(machine, machine.state(at)?, &habits))).collect();
+        let shown = books
+            .machines
+            .iter()
+            .filter(|machine| machine.account == account && !habits.forgets_once);
+        let machines = shown
+            .filter_map(|machine| Some(row(machine, machine.state(at)?, &habits)))
+            .collect();
         books.habits.forgets_once = false;
         let proof = if habits.incomplete {
             Proof::Incomplete("page 2 could not be read".into())
@@ -263,7 +294,10 @@ impl Connect for Way {
     ) -> std::result::Result<Arc<dyn Provider>, ConnectError> {
         let known = self.cloud.books().accounts.clone();
         let is = |token: &str| [("token", token)].into_iter().collect::<Credentials>().digest() == credentials.digest();
-        let account = known.into_iter().find(|(token, _)| is(token)).map(|(_, account)| account);
+        let account = known
+            .into_iter()
+            .find(|(token, _)| is(token))
+            .map(|(_, account)| account);
         Ok(Arc::new(Driver {
             cloud: Arc::clone(&self.cloud),
             process: self.process,
@@ -280,7 +314,9 @@ struct Driver {
 
 impl Driver {
     fn account(&self) -> Result<String> {
-        self.account.clone().ok_or_else(|| Error::new(Kind::Unauthorized, "no such token"))
+        self.account
+            .clone()
+            .ok_or_else(|| Error::new(Kind::Unauthorized, "no such token"))
     }
 
     async fn read<T>(&self, what: &str, read: impl FnOnce(&Cloud, &str) -> T) -> Result<T> {
@@ -316,7 +352,11 @@ impl Driver {
         tokio::time::sleep(world.span(1, 50)).await;
         let account = self.account()?;
         let slow = fate != Fate::Well && world.one_in(2);
-        let on_the_way = if slow { world.span(1_000, 20_000) } else { world.span(5, 300) };
+        let on_the_way = if slow {
+            world.span(1_000, 20_000)
+        } else {
+            world.span(5, 300)
+        };
         let cloud = Arc::clone(&self.cloud);
         let carried_out = tokio::spawn(async move {
             tokio::time::sleep(on_the_way).await;
@@ -371,18 +411,27 @@ impl Provider for Driver {
     async fn start(&self, machine: &Machine, _: Option<&GpuInstanceSpec>) -> Result<()> {
         let id = machine.id.clone();
         let what = format!("cloud start {id}");
-        self.change(&what, Kind::NoCapacity, move |cloud, account| cloud.commit_change(account, &id, Ask::Start)).await
+        self.change(&what, Kind::NoCapacity, move |cloud, account| {
+            cloud.commit_change(account, &id, Ask::Start)
+        })
+        .await
     }
 
     async fn stop(&self, machine: &Machine, _: StopMode, _: Option<&Snapshot>) -> Result<()> {
         let id = machine.id.clone();
         let what = format!("cloud stop {id}");
-        self.change(&what, Kind::Transient, move |cloud, account| cloud.commit_change(account, &id, Ask::Stop)).await
+        self.change(&what, Kind::Transient, move |cloud, account| {
+            cloud.commit_change(account, &id, Ask::Stop)
+        })
+        .await
     }
 
     async fn delete(&self, machine: &Machine) -> Result<()> {
         let id = machine.id.clone();
         let what = format!("cloud delete {id}");
-        self.change(&what, Kind::Transient, move |cloud, account| cloud.commit_change(account, &id, Ask::Delete)).await
+        self.change(&what, Kind::Transient, move |cloud, account| {
+            cloud.commit_change(account, &id, Ask::Delete)
+        })
+        .await
     }
 }

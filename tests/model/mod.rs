@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub use api_server::ApiServer;
 pub use cloud::{Cloud, Rented};
 pub use process::Process;
-pub use world::{Call, Effect, Fate, Weather, World};
+pub use world::{Effect, Fate, Weather, World};
 
 /// A world with one account, one provider, and an operator that is started again whenever it dies.
 pub struct Model {
@@ -29,6 +29,8 @@ pub struct Model {
     /// Another process of the operator, which leads no more or thinks so.
     pub rival: Option<Process>,
     processes: u32,
+    /// How many calls there had been when all was last looked at.
+    looked_at: usize,
     /// Machines of which a deletion policy has let go.
     pub kept: BTreeSet<String>,
     /// Machines that are somebody else's.
@@ -36,12 +38,15 @@ pub struct Model {
 }
 
 /// Runs a life of the model in virtual time, and tells what went wrong in it.
-pub fn run<F: Future<Output = Result<(), String>>>(
-    seed: u64,
-    life: impl FnOnce(Model) -> F,
-) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { life(Model::new(seed)).await }).map_err(|why| format!("seed {seed}: {why}"))
+pub fn run<F: Future<Output = Result<(), String>>>(seed: u64, life: impl FnOnce(Model) -> F) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime
+        .block_on(async { life(Model::new(seed)).await })
+        .map_err(|why| format!("seed {seed}: {why}"))
 }
 
 impl Model {
@@ -52,10 +57,13 @@ impl Model {
         api.create("secrets", json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "xgc" }, "data": { "token": "dG9rZW4tMQ==" },
         }));
-        api.create("gpuproviders", json!({
-            "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuProvider", "metadata": { "name": "xgc" },
-            "spec": { "xgc": { "credentialsSecretRef": { "name": "xgc" } } },
-        }));
+        api.create(
+            "gpuproviders",
+            json!({
+                "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuProvider", "metadata": { "name": "xgc" },
+                "spec": { "xgc": { "credentialsSecretRef": { "name": "xgc" } } },
+            }),
+        );
         let truth = Arc::clone(&api);
         let clock = Arc::clone(&world);
         cloud.audit_with(Box::new(move |name| audit(&truth, &clock, name)));
@@ -67,6 +75,7 @@ impl Model {
             operator,
             rival: None,
             processes: 1,
+            looked_at: 0,
             kept: BTreeSet::new(),
             foreign: BTreeSet::new(),
         }
@@ -81,10 +90,13 @@ impl Model {
             whole[key] = value.clone();
         }
         self.world.note(format!("user: create {name} {spec}"));
-        self.api.create("gpuinstances", json!({
-            "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuInstance",
-            "metadata": { "name": name }, "spec": whole,
-        }));
+        self.api.create(
+            "gpuinstances",
+            json!({
+                "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuInstance",
+                "metadata": { "name": name }, "spec": whole,
+            }),
+        );
     }
 
     /// A user changes the spec of an instance.
@@ -104,23 +116,31 @@ impl Model {
 
     /// A field of the instance's status.
     pub fn status(&self, name: &str, field: &str) -> Value {
-        self.instance(name).map_or(Value::Null, |object| object["status"][field].clone())
+        self.instance(name)
+            .map_or(Value::Null, |object| object["status"][field].clone())
     }
 
     /// The reason of the instance's Ready condition.
     pub fn reason(&self, name: &str) -> String {
-        self.condition(name, "Ready")["reason"].as_str().unwrap_or_default().to_owned()
+        self.condition(name, "Ready")["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub fn condition(&self, name: &str, kind: &str) -> Value {
         let conditions = self.status(name, "conditions");
-        let found = conditions.as_array().and_then(|all| all.iter().find(|condition| condition["type"] == kind));
+        let found = conditions
+            .as_array()
+            .and_then(|all| all.iter().find(|condition| condition["type"] == kind));
         found.cloned().unwrap_or(Value::Null)
     }
 
     /// Ready, for what the spec says now.
     pub fn is_ready(&self, name: &str) -> bool {
-        let Some(object) = self.instance(name) else { return false };
+        let Some(object) = self.instance(name) else {
+            return false;
+        };
         let ready = self.condition(name, "Ready");
         ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
     }
@@ -149,7 +169,12 @@ impl Model {
         if let Some(panic) = self.operator.panicked() {
             self.world.wrong(panic);
         }
-        self.look();
+        // Where nobody has asked for anything, nothing new can have gone wrong.
+        let calls = self.world.count();
+        if calls != self.looked_at {
+            self.looked_at = calls;
+            self.look();
+        }
         self.world.verdict()
     }
 
@@ -161,8 +186,16 @@ impl Model {
                 return Ok(());
             }
         }
-        let seen: Vec<_> = self.api.all("gpuinstances").iter().map(|object| object["status"].to_string()).collect();
-        self.world.wrong(format!("not {what} after {seconds} s; instances: {}", seen.join("\n  ")));
+        let seen: Vec<_> = self
+            .api
+            .all("gpuinstances")
+            .iter()
+            .map(|object| object["status"].to_string())
+            .collect();
+        self.world.wrong(format!(
+            "not {what} after {seconds} s; instances: {}",
+            seen.join("\n  ")
+        ));
         self.world.verdict()
     }
 
@@ -178,19 +211,26 @@ impl Model {
         let objects = self.api.all("gpuinstances");
         let machines = self.cloud.machines();
         for machine in &machines {
-            let twin = machines.iter().find(|other| other.id > machine.id && of_one_object(other, machine));
+            let twin = machines
+                .iter()
+                .find(|other| other.id > machine.id && of_one_object(other, machine));
             if let Some(twin) = twin {
-                self.world.wrong(format!("{} and {} are both made for one object", machine.id, twin.id));
+                self.world
+                    .wrong(format!("{} and {} are both made for one object", machine.id, twin.id));
             }
             let known = objects.iter().any(|object| knows(object, machine));
             let others = self.foreign.contains(&machine.id) || self.kept.contains(&machine.id);
             if !known && !others {
-                self.world.wrong(format!("machine {} ({}) has no object any more", machine.id, machine.name));
+                self.world.wrong(format!(
+                    "machine {} ({}) has no object any more",
+                    machine.id, machine.name
+                ));
             }
         }
         for id in self.cloud.touched() {
             if self.foreign.contains(&id) {
-                self.world.wrong(format!("machine {id} is somebody else's, and was touched"));
+                self.world
+                    .wrong(format!("machine {id} is somebody else's, and was touched"));
             }
         }
     }
@@ -204,7 +244,8 @@ impl Model {
         let before = self.world.writes();
         self.seconds(300).await?;
         if self.world.writes() != before {
-            self.world.wrong(format!("{} writes at rest", self.world.writes() - before));
+            self.world
+                .wrong(format!("{} writes at rest", self.world.writes() - before));
         }
         if !self.is_settled() {
             self.world.wrong("it did not stay at rest");
@@ -218,7 +259,11 @@ impl Model {
             let object = self.instance(name).unwrap_or(Value::Null);
             let runs = object["spec"]["power"] != "Stopped";
             let id = object["status"]["instanceId"].as_str().unwrap_or_default();
-            let expected = if runs { Some(InstanceState::Running) } else { Some(InstanceState::Stopped) };
+            let expected = if runs {
+                Some(InstanceState::Running)
+            } else {
+                Some(InstanceState::Stopped)
+            };
             let state = self.cloud.state(id);
             object["metadata"]["deletionTimestamp"].is_null()
                 && self.is_ready(name)
@@ -233,14 +278,21 @@ fn name_of(object: &Value) -> String {
 
 /// Whether two machines were made for one object, told by their names.
 fn of_one_object(one: &Rented, other: &Rented) -> bool {
-    let object = |machine: &Rented| machine.name.strip_prefix("gi-model-").map(|rest| rest[..12.min(rest.len())].to_owned());
+    let object = |machine: &Rented| {
+        machine
+            .name
+            .strip_prefix("gi-model-")
+            .map(|rest| rest[..12.min(rest.len())].to_owned())
+    };
     object(one).is_some() && object(one) == object(other)
 }
 
 /// Whether the object still holds on to the machine: while it does, its finalizer is there.
 fn knows(object: &Value, machine: &Rented) -> bool {
     let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-    let held = object["metadata"]["finalizers"].as_array().is_some_and(|held| held.iter().any(|f| f == "gpuinstance.dev/instance"));
+    let held = object["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|held| held.iter().any(|f| f == "gpuinstance.dev/instance"));
     let named = machine.name.starts_with(&format!("gi-model-{}", object_key(uid)));
     held && (named || object["status"]["instanceId"] == machine.id.as_str())
 }
@@ -249,9 +301,13 @@ fn knows(object: &Value, machine: &Rented) -> bool {
 fn audit(api: &ApiServer, world: &World, name: &str) -> Result<(), String> {
     let objects = api.all("gpuinstances");
     let object = objects.iter().find(|object| object["status"]["claim"]["name"] == name);
-    let Some(object) = object else { return Err("no object claims it".into()) };
+    let Some(object) = object else {
+        return Err("no object claims it".into());
+    };
     let holds = |object: &Value, finalizer: &str| {
-        object["metadata"]["finalizers"].as_array().is_some_and(|held| held.iter().any(|held| held == finalizer))
+        object["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|held| held.iter().any(|held| held == finalizer))
     };
     if !holds(object, "gpuinstance.dev/instance") {
         return Err("its object has no finalizer".into());
@@ -260,7 +316,10 @@ fn audit(api: &ApiServer, world: &World, name: &str) -> Result<(), String> {
         return Err("its object has a machine".into());
     }
     for (kind, holder) in [("gpuproviders", "xgc"), ("secrets", "xgc")] {
-        if !api.get(kind, holder).is_some_and(|found| holds(&found, "gpuinstance.dev/in-use")) {
+        if !api
+            .get(kind, holder)
+            .is_some_and(|found| holds(&found, "gpuinstance.dev/in-use"))
+        {
             return Err(format!("{kind} {holder} is not protected"));
         }
     }

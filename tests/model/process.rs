@@ -128,7 +128,10 @@ impl Process {
     /// Whether one of its tasks has panicked.
     pub fn panicked(&mut self) -> Option<String> {
         let ended = self.tasks.try_join_next()?;
-        ended.err().filter(tokio::task::JoinError::is_panic).map(|panic| panic.to_string())
+        ended
+            .err()
+            .filter(tokio::task::JoinError::is_panic)
+            .map(|panic| panic.to_string())
     }
 }
 
@@ -324,7 +327,9 @@ impl<F: Future> Future for Freezable<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         while self.frozen.still.load(Ordering::SeqCst) {
             let frozen = Arc::clone(&self.frozen);
-            let thawing = self.thawing.get_or_insert_with(|| Box::pin(async move { frozen.thawed.notified().await }));
+            let thawing = self
+                .thawing
+                .get_or_insert_with(|| Box::pin(async move { frozen.thawed.notified().await }));
             if thawing.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }

@@ -36,7 +36,9 @@ impl<K: Clone + Ord> Queue<K> {
 
     /// Has it looked at after this time at the latest.
     pub fn add(&self, key: K, after: Duration) {
-        let Some(at) = Instant::now().checked_add(after) else { return };
+        let Some(at) = Instant::now().checked_add(after) else {
+            return;
+        };
         let mut state = self.state.lock().unwrap();
         let due = state.due.entry(key).or_insert(at);
         *due = at.min(*due);
@@ -61,7 +63,10 @@ impl<K: Clone + Ord> Queue<K> {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
         let waiting = || state.due.iter().filter(|(key, _)| !state.running.contains(key));
-        let due: Vec<K> = waiting().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone()).collect();
+        let due: Vec<K> = waiting()
+            .filter(|(_, at)| **at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
         if due.is_empty() {
             return Err(waiting().map(|(_, at)| *at).min());
         }

@@ -127,6 +127,11 @@ impl World {
         self.state().calls.clone()
     }
 
+    /// How many calls there were.
+    pub fn count(&self) -> usize {
+        self.state().calls.len()
+    }
+
     /// How many calls there were that change something outside.
     pub fn writes(&self) -> u64 {
         self.state().writes
@@ -146,7 +151,10 @@ impl World {
         if effect == Effect::Writes {
             state.writes += 1;
         }
-        let next = state.next.iter().position(|(prefix, _)| what.starts_with(prefix.as_str()));
+        let next = state
+            .next
+            .iter()
+            .position(|(prefix, _)| what.starts_with(prefix.as_str()));
         let weather = state.weather;
         let chance = match effect {
             Effect::Reads => weather.reads,

@@ -215,4 +215,4 @@ pub fn verb(step: &Step) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

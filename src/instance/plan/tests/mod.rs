@@ -10,7 +10,7 @@ mod reinstall;
 mod release;
 #[rustfmt::skip]
 mod rent;
-mod scenes;
+pub(in crate::instance) mod scenes;
 #[rustfmt::skip]
 mod settle;
 #[rustfmt::skip]

@@ -18,14 +18,14 @@ use crate::provider::{
     self, Capabilities, Detail, Field, Kind, Machine, PriceKnown, Quote, RegionUse, VolumeUse, When,
 };
 
-pub(super) const UID: &str = "9b1c7d2e-4f60-4a0b-8c0d-000000000001";
-pub(super) const OTHER_UID: &str = "00000000-4f60-4a0b-8c0d-000000000002";
-pub(super) const ACCOUNT: &str = "u-1";
+pub(in crate::instance) const UID: &str = "9b1c7d2e-4f60-4a0b-8c0d-000000000001";
+pub(in crate::instance) const OTHER_UID: &str = "00000000-4f60-4a0b-8c0d-000000000002";
+pub(in crate::instance) const ACCOUNT: &str = "u-1";
 /// The machine that objects here are bound to.
-pub(super) const M: &str = "m-1";
+pub(in crate::instance) const M: &str = "m-1";
 
 /// A cloud that can do nearly everything, and needs nothing that a test would have to set up.
-pub(super) const CLOUD: Capabilities = Capabilities {
+pub(in crate::instance) const CLOUD: Capabilities = Capabilities {
     cloud: Cloud::Xgc,
     currency: "CNY",
     stop_modes: &[StopMode::ReleaseGpu, StopMode::KeepGpu],
@@ -63,7 +63,7 @@ pub(super) const CLOUD: Capabilities = Capabilities {
 
 /// The same, but its machines must be stopped before they are deleted, their password is ours to choose, and their
 /// price is told before the order or never.
-pub(super) const STRICT_CLOUD: Capabilities = Capabilities {
+pub(in crate::instance) const STRICT_CLOUD: Capabilities = Capabilities {
     price: PriceKnown::BeforeOrder,
     deletes_running: false,
     chooses_password: true,
@@ -71,21 +71,21 @@ pub(super) const STRICT_CLOUD: Capabilities = Capabilities {
 };
 
 /// A moment, in seconds from now.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(in crate::instance) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
 /// The name of an attempt of the object here.
-pub(super) fn name(attempt: i64) -> String {
+pub(in crate::instance) fn name(attempt: i64) -> String {
     Installation::new("inst").unwrap().name(UID, attempt).to_string()
 }
 
 /// An object, step by step.
 #[derive(Clone)]
-pub(super) struct Object(pub(super) GpuInstance);
+pub(in crate::instance) struct Object(pub(in crate::instance) GpuInstance);
 
 /// One that was just created.
-pub(super) fn new_object() -> Object {
+pub(in crate::instance) fn new_object() -> Object {
     let spec = serde_json::json!({
         "providerRef": { "name": "xgc" }, "image": "img", "gpu": { "model": "RTX 4090", "count": 1 },
     });
@@ -97,14 +97,14 @@ pub(super) fn new_object() -> Object {
 }
 
 /// One that has taken its finalizer.
-pub(super) fn held_object() -> Object {
+pub(in crate::instance) fn held_object() -> Object {
     let mut object = new_object();
     object.0.metadata.finalizers = Some(vec![INSTANCE_FINALIZER.into()]);
     object
 }
 
 /// One that claimed a machine ten seconds ago.
-pub(super) fn claimed() -> Object {
+pub(in crate::instance) fn claimed() -> Object {
     held_object().status(|status| {
         status.account_id = Some(ACCOUNT.into());
         status.attempts = 1;
@@ -120,7 +120,7 @@ pub(super) fn claimed() -> Object {
 }
 
 /// One whose machine is `m-1`, and which was Ready before.
-pub(super) fn bound() -> Object {
+pub(in crate::instance) fn bound() -> Object {
     claimed().annotate(UID, M).status(|status| {
         status.instance_id = Some(M.into());
         status.was_ready = true;
@@ -129,24 +129,24 @@ pub(super) fn bound() -> Object {
 }
 
 impl Object {
-    pub(super) fn spec(mut self, change: impl FnOnce(&mut GpuInstanceSpec)) -> Self {
+    pub(in crate::instance) fn spec(mut self, change: impl FnOnce(&mut GpuInstanceSpec)) -> Self {
         change(&mut self.0.spec);
         self
     }
 
-    pub(super) fn status(mut self, change: impl FnOnce(&mut GpuInstanceStatus)) -> Self {
+    pub(in crate::instance) fn status(mut self, change: impl FnOnce(&mut GpuInstanceStatus)) -> Self {
         change(self.0.status.get_or_insert_with(GpuInstanceStatus::default));
         self
     }
 
-    pub(super) fn annotation(mut self, key: &str, value: &str) -> Self {
+    pub(in crate::instance) fn annotation(mut self, key: &str, value: &str) -> Self {
         let annotations = self.0.metadata.annotations.get_or_insert_with(BTreeMap::new);
         annotations.insert(key.into(), value.into());
         self
     }
 
     /// The binding annotation of the object with this UID.
-    pub(super) fn annotate(self, uid: &str, machine: &str) -> Self {
+    pub(in crate::instance) fn annotate(self, uid: &str, machine: &str) -> Self {
         let binding = BindingAnnotation {
             uid: uid.into(),
             account: ACCOUNT.into(),
@@ -155,26 +155,26 @@ impl Object {
         self.annotation(BINDING_ANNOTATION, &binding.to_string())
     }
 
-    pub(super) fn deleted(mut self) -> Self {
+    pub(in crate::instance) fn deleted(mut self) -> Self {
         self.0.metadata.deletion_timestamp = Some(Time(at(-1)));
         self
     }
 
-    pub(super) fn stopped(self) -> Self {
+    pub(in crate::instance) fn stopped(self) -> Self {
         self.spec(|spec| spec.power = Power::Stopped)
     }
 
-    pub(super) fn without_finalizer(mut self) -> Self {
+    pub(in crate::instance) fn without_finalizer(mut self) -> Self {
         self.0.metadata.finalizers = None;
         self
     }
 
-    pub(super) fn generation(mut self, generation: i64) -> Self {
+    pub(in crate::instance) fn generation(mut self, generation: i64) -> Self {
         self.0.metadata.generation = Some(generation);
         self
     }
 
-    pub(super) fn transition(self, kind: TransitionKind, stopped: bool) -> Self {
+    pub(in crate::instance) fn transition(self, kind: TransitionKind, stopped: bool) -> Self {
         self.status(|status| {
             status.transition = Some(Transition {
                 kind,
@@ -185,14 +185,14 @@ impl Object {
     }
 
     /// What was ordered differs from the spec in these fields.
-    pub(super) fn ordered_otherwise(self, fields: &[&str]) -> Self {
+    pub(in crate::instance) fn ordered_otherwise(self, fields: &[&str]) -> Self {
         let digests = digests(fields);
         self.status(|status| status.ordered = Some(Ordered { digests }))
     }
 }
 
 /// Tries that began a quarter of an hour ago.
-pub(super) fn tries(count: i64) -> Option<Tries> {
+pub(in crate::instance) fn tries(count: i64) -> Option<Tries> {
     Some(Tries {
         count,
         since: Time(at(-900)),
@@ -221,10 +221,10 @@ fn digests(other: &[&str]) -> BTreeMap<String, String> {
 
 /// What is seen, step by step.
 #[derive(Clone)]
-pub(super) struct Seen(pub(super) Observation);
+pub(in crate::instance) struct Seen(pub(in crate::instance) Observation);
 
 /// An account that works, was listed five seconds ago, and shows nothing of ours; nothing is prepared.
-pub(super) fn seen() -> Seen {
+pub(in crate::instance) fn seen() -> Seen {
     Seen(Observation {
         cloud: CloudView::Connected(Connection {
             account: AccountKey {
@@ -256,32 +256,32 @@ pub(super) fn seen() -> Seen {
 }
 
 /// The same, ready to order: the provider is protected, the price is asked.
-pub(super) fn ready_to_order() -> Seen {
+pub(in crate::instance) fn ready_to_order() -> Seen {
     seen().held().quoted(None)
 }
 
 impl Seen {
-    pub(super) fn with(mut self, change: impl FnOnce(&mut Observation)) -> Self {
+    pub(in crate::instance) fn with(mut self, change: impl FnOnce(&mut Observation)) -> Self {
         change(&mut self.0);
         self
     }
 
-    pub(super) fn memory(self, change: impl FnOnce(&mut Memory)) -> Self {
+    pub(in crate::instance) fn memory(self, change: impl FnOnce(&mut Memory)) -> Self {
         self.with(|seen| change(&mut seen.memory))
     }
 
-    pub(super) fn connection(self, change: impl FnOnce(&mut Connection)) -> Self {
+    pub(in crate::instance) fn connection(self, change: impl FnOnce(&mut Connection)) -> Self {
         self.with(|seen| match &mut seen.cloud {
             CloudView::Connected(connection) => change(connection),
             _ => unreachable!("a connected account"),
         })
     }
 
-    pub(super) fn held(self) -> Self {
+    pub(in crate::instance) fn held(self) -> Self {
         self.connection(|connection| connection.held = true)
     }
 
-    pub(super) fn quoted(self, price: Option<&str>) -> Self {
+    pub(in crate::instance) fn quoted(self, price: Option<&str>) -> Self {
         let price_per_hour = money::parse(price);
         self.memory(|memory| {
             memory.quote = Some(Quoted {
@@ -292,21 +292,21 @@ impl Seen {
         })
     }
 
-    pub(super) fn machine(self, machine: Machine) -> Self {
+    pub(in crate::instance) fn machine(self, machine: Machine) -> Self {
         self.with(|seen| seen.evidence.machines.push(machine))
     }
 
     /// The machine `m-1` in this state.
-    pub(super) fn m(self, state: InstanceState) -> Self {
+    pub(in crate::instance) fn m(self, state: InstanceState) -> Self {
         self.machine(m(state))
     }
 
     /// Lists have not shown the object's machine since then; the last was begun five seconds ago.
-    pub(super) fn absent_since(self, since: i64) -> Self {
+    pub(in crate::instance) fn absent_since(self, since: i64) -> Self {
         self.absent_between(since, -5)
     }
 
-    pub(super) fn absent_between(self, since: i64, until: i64) -> Self {
+    pub(in crate::instance) fn absent_between(self, since: i64, until: i64) -> Self {
         self.with(|seen| {
             seen.evidence.absence = Absence {
                 since: Some(at(since)),
@@ -316,7 +316,7 @@ impl Seen {
         })
     }
 
-    pub(super) fn outage(self, kind: Kind) -> Self {
+    pub(in crate::instance) fn outage(self, kind: Kind) -> Self {
         self.with(|seen| {
             seen.evidence.outage = Some(Outage {
                 error: provider::Error::new(kind, "it said something"),
@@ -326,7 +326,7 @@ impl Seen {
     }
 
     /// This process wrote the claim.
-    pub(super) fn own(self) -> Self {
+    pub(in crate::instance) fn own(self) -> Self {
         self.memory(|memory| {
             memory.own_claim = Some(OwnClaim {
                 name: name(1),
@@ -336,7 +336,7 @@ impl Seen {
     }
 
     /// And sent the order two seconds ago.
-    pub(super) fn sent(self, result: SentResult) -> Self {
+    pub(in crate::instance) fn sent(self, result: SentResult) -> Self {
         self.own().memory(|memory| {
             memory.sent = Some(Sent {
                 claim: name(1),
@@ -347,11 +347,11 @@ impl Seen {
     }
 
     /// A call for `m-1` that ended so many seconds ago, when the machine was in this state.
-    pub(super) fn asked(self, kind: ActionKind, before: InstanceState, ago: i64) -> Self {
+    pub(in crate::instance) fn asked(self, kind: ActionKind, before: InstanceState, ago: i64) -> Self {
         self.asked_for(M, kind, before, ago)
     }
 
-    pub(super) fn asked_for(self, id: &str, kind: ActionKind, before: InstanceState, ago: i64) -> Self {
+    pub(in crate::instance) fn asked_for(self, id: &str, kind: ActionKind, before: InstanceState, ago: i64) -> Self {
         let action = Action {
             kind,
             instance_id: id.into(),
@@ -361,12 +361,12 @@ impl Seen {
         self.memory(|memory| memory.action = Some(action))
     }
 
-    pub(super) fn delete_acknowledged(self) -> Self {
+    pub(in crate::instance) fn delete_acknowledged(self) -> Self {
         self.memory(|memory| memory.delete_acknowledged = Some(at(-20)))
     }
 
     /// A failure that is left alone for another minute.
-    pub(super) fn pause(self, reason: Reason) -> Self {
+    pub(in crate::instance) fn pause(self, reason: Reason) -> Self {
         self.memory(|memory| {
             memory.pause = Some(crate::instance::memory::Pause {
                 until: at(60),
@@ -379,24 +379,24 @@ impl Seen {
 }
 
 /// The machine `m-1`, as the first attempt made it.
-pub(super) fn m(state: InstanceState) -> Machine {
+pub(in crate::instance) fn m(state: InstanceState) -> Machine {
     machine(M, 1, state)
 }
 
 /// A machine that an attempt of the object has made.
-pub(super) fn machine(id: &str, attempt: i64, state: InstanceState) -> Machine {
+pub(in crate::instance) fn machine(id: &str, attempt: i64, state: InstanceState) -> Machine {
     let word: &str = state.into();
     let mut machine = Machine::new(id, state, word.to_lowercase());
     machine.name = Some(name(attempt));
     machine
 }
 
-pub(super) fn priced(mut machine: Machine, price: &str) -> Machine {
+pub(in crate::instance) fn priced(mut machine: Machine, price: &str) -> Machine {
     machine.price_per_hour = money::parse(Some(price));
     machine
 }
 
-pub(super) fn expired(mut machine: Machine) -> Machine {
+pub(in crate::instance) fn expired(mut machine: Machine) -> Machine {
     machine.expired = true;
     machine
 }
