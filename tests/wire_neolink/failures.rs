@@ -111,8 +111,17 @@ async fn the_reason_is_found_under_any_usual_name() {
 async fn only_json_says_that_a_machine_is_not_there() {
     let scene = Scene::answering(message(404, "no such instance")).await;
     let kinds = errors(&*scene.provider).await.map(|error| error.kind);
-    use Kind::{Invalid, NotFound};
-    assert_eq!(kinds, [NotFound, NotFound, NotFound, NotFound, Invalid, NotFound]);
+    assert_eq!(
+        kinds,
+        [
+            Kind::NotFound,
+            Kind::NotFound,
+            Kind::NotFound,
+            Kind::NotFound,
+            Kind::Invalid,
+            Kind::NotFound
+        ]
+    );
     for answer in [
         text(404, "404 page not found"),
         text(404, ""),
@@ -162,10 +171,16 @@ async fn anything_else_leaves_an_order_open() {
         let scene = Scene::answering(answer).await;
         let errors = errors(&*scene.provider).await;
         let kinds = errors.each_ref().map(|error| error.kind);
-        use Kind::{Ambiguous, Transient};
         assert_eq!(
             kinds,
-            [Transient, Transient, Transient, Transient, Ambiguous, Ambiguous],
+            [
+                Kind::Transient,
+                Kind::Transient,
+                Kind::Transient,
+                Kind::Transient,
+                Kind::Ambiguous,
+                Kind::Ambiguous
+            ],
             "{says}: {errors:?}"
         );
         for error in errors {

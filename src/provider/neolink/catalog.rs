@@ -58,8 +58,8 @@ fn price(row: &Value, now: Timestamp) -> Option<Decimal> {
         .and_then(money::from_vendor)
         .filter(|ratio| *ratio > Decimal::ZERO && *ratio < Decimal::ONE);
     let holds = || {
-        let from = bound(row, "discountStartTime")?;
-        let until = bound(row, "discountEndTime")?;
+        let from = bound(row, "discountStartTime").ok()?;
+        let until = bound(row, "discountEndTime").ok()?;
         Some(from.is_none_or(|from| from <= now) && until.is_none_or(|until| now < until))
     };
     match ratio {
@@ -68,16 +68,14 @@ fn price(row: &Value, now: Timestamp) -> Option<Decimal> {
     }
 }
 
-/// One end of the discount's time: `Some(None)` where there is none, `None` where it cannot be read.
-fn bound(row: &Value, name: &str) -> Option<Option<Timestamp>> {
-    match loose::word(row, name) {
-        None => Some(None),
-        Some(text) => {
-            let at: Timestamp = text.parse().ok()?;
-            // How the vendor's language writes a time that was never set.
-            Some((at > Timestamp::UNIX_EPOCH).then_some(at))
-        }
-    }
+/// One end of the discount's time, if it has one; an error where it cannot be read.
+fn bound(row: &Value, name: &str) -> Result<Option<Timestamp>, jiff::Error> {
+    let Some(text) = loose::word(row, name) else {
+        return Ok(None);
+    };
+    let at: Timestamp = text.parse()?;
+    // How the vendor's language writes a time that was never set.
+    Ok((at > Timestamp::UNIX_EPOCH).then_some(at))
 }
 
 /// The SKU that a spec means: the one that it pins, or of those with its GPUs and its way to pay the cheapest that is

@@ -211,7 +211,7 @@ impl Neolink {
     }
 
     /// A machine's path; not one that would mean something else.
-    fn machine_path<'a>(machine: &'a Machine) -> Result<[&'a str; 4]> {
+    fn machine_path(machine: &Machine) -> Result<[&str; 4]> {
         let cluster = machine.region.as_deref().filter(|cluster| region::is_a_part(cluster));
         match cluster.filter(|_| region::is_a_part(&machine.id)) {
             Some(cluster) => Ok(["clusters", cluster, "instances", &machine.id]),

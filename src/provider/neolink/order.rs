@@ -39,16 +39,17 @@ pub(super) struct Create<'a> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Cost<'a> {
-    cost_type: &'static str,
+    #[serde(rename = "CostType")]
+    term: &'static str,
     #[serde(rename = "CouponID")]
     coupon_id: &'a str,
     #[serde(rename = "DiskSKUID")]
     disk_sku_id: &'a str,
     #[serde(rename = "GPUSKUID")]
     gpu_sku_id: &'a str,
-    cost_time: String,
+    #[serde(rename = "CostTime")]
+    time: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,14 +68,14 @@ impl<'a> Create<'a> {
         let own = spec.neolink.as_ref();
         Self {
             cost: Cost {
-                cost_type: Term::of(spec).code(),
+                term: Term::of(spec).code(),
                 coupon_id: coupon(own).unwrap_or_default(),
                 disk_sku_id: own
                     .and_then(|own| own.disk_sku_id.as_deref())
                     .filter(|id| !id.is_empty())
                     .unwrap_or(DISK),
                 gpu_sku_id: &sku.id,
-                cost_time: cost_time(spec),
+                time: cost_time(spec),
             },
             volume_mount: spec.volumes.iter().map(mount).collect(),
             namespace: user_id,
