@@ -45,7 +45,7 @@ pub struct Connected {
 #[derive(Clone)]
 pub enum Session {
     /// It speaks for an account.
-    Connected(Connected),
+    Connected(Box<Connected>),
     /// Something is in the way.
     Obstructed(Obstacle),
 }
@@ -86,7 +86,7 @@ impl Sessions {
     pub fn of_account(&self, account: &AccountKey) -> Vec<Connected> {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let connected = sessions.values().filter_map(|session| match session {
-            Session::Connected(connected) => Some(connected),
+            Session::Connected(connected) => Some(connected.as_ref()),
             Session::Obstructed(_) => None,
         });
         connected

@@ -19,8 +19,8 @@ use super::verdict::verdict;
 use super::{Account, AccountKey, InstanceRef, Snapshot, bills_as_running, in_use, status};
 use crate::api::condition::Reason;
 use crate::api::money;
-use crate::api::remote_name::{Installation, object_key};
 use crate::api::provider::OrphanPolicy;
+use crate::api::remote_name::{Installation, object_key};
 use crate::api::status::GpuInstanceStatus;
 use crate::api::{BINDING_ANNOTATION, IN_USE_FINALIZER, remote_name::BindingAnnotation};
 use crate::environment::Environment;
@@ -29,11 +29,11 @@ use crate::metrics::Metrics;
 use crate::provider::{Balance, Connect, Credentials, Detail, Kind, Listing, Observed, Provider, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
-const BALANCE_INTERVAL: Duration = Duration::from_secs(3600);
+const BALANCE_INTERVAL: Duration = Duration::from_hours(1);
 /// Machines that are described at the same time.
 const DESCRIBED_AT_ONCE: usize = 4;
 /// First and longest pause after a cloud could not be asked; they double in between.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// All that a pass over a provider needs.
 pub struct Ticker {
@@ -78,7 +78,7 @@ impl Ticker {
             self.sessions.remove(key);
             self.memory().remove(key);
             self.wake_users(key);
-            return Duration::from_secs(3600);
+            return Duration::from_hours(1);
         };
         let session = self.session(&provider).await;
         if let Err(error) = self.keep_finalizers(&provider).await {
@@ -121,7 +121,8 @@ impl Ticker {
             .min(RETRY.1)
             .min(provider.poll_interval());
         // Up to a quarter less, so that many providers do not ask all at once.
-        pause - pause.mul_f64(0.25 * f64::from((self.environment.random() >> 32) as u32) / f64::from(u32::MAX))
+        let share = 0.25 * f64::from((self.environment.random() >> 32) as u32) / f64::from(u32::MAX);
+        pause.saturating_sub(pause.mul_f64(share))
     }
 
     /// The provider's session: the one that it has, unless its spec or its credentials have changed.
@@ -136,10 +137,10 @@ impl Ticker {
             (Ok(credentials), Some(Session::Connected(connected)))
                 if connected.credentials == credentials.digest() && same_account(&connected.provider, provider) =>
             {
-                Session::Connected(Connected {
+                Session::Connected(Box::new(Connected {
                     provider: provider.clone(),
-                    ..connected
-                })
+                    ..*connected
+                }))
             }
             (Ok(credentials), _) => self.connect(provider, &credentials).await,
         };
@@ -214,12 +215,12 @@ impl Ticker {
         };
         let account = self.sessions.account(key);
         self.enter_holdings(&account);
-        Session::Connected(Connected {
+        Session::Connected(Box::new(Connected {
             provider: provider.clone(),
             account,
             driver,
             credentials: credentials.digest(),
-        })
+        }))
     }
 
     /// Enters what the cache's instances hold in the account's ledger, before anything is reserved in it.
@@ -250,7 +251,7 @@ impl Ticker {
             .and_then(|memory| memory.requested_at.clone());
         if provider.requested_at != requested {
             self.remember(&provider.key, |memory| {
-                memory.requested_at.clone_from(&provider.requested_at)
+                memory.requested_at.clone_from(&provider.requested_at);
             });
             account.want_list_after(now);
         }

@@ -18,9 +18,9 @@ use super::{Reconciler, drift};
 use crate::account::{Connected, HoldError, Holding, Obstacle, hold, remember_released};
 use crate::api::condition::Reason;
 use crate::api::instance::StopMode;
+use crate::api::money;
 use crate::api::remote_name::BindingAnnotation;
 use crate::api::status::{Claim, InstanceState, Transition, TransitionKind};
-use crate::api::money;
 use crate::api::{BINDING_ANNOTATION, GpuInstance, INSTANCE_FINALIZER};
 use crate::kubernetes::{CallError, Pace, Taken, call, drop_finalizer, take_finalizer};
 use crate::provider::{self, Created, Field, Kind, Machine, Order, TaskState};
@@ -87,7 +87,7 @@ impl Outcome {
     }
 }
 
-impl From<Result<Outcome, Failure>> for Outcome {
+impl From<Result<Self, Failure>> for Outcome {
     fn from(result: Result<Self, Failure>) -> Self {
         result.unwrap_or_else(|failure| Self {
             changes: Vec::new(),
@@ -191,7 +191,10 @@ impl Stage<'_> {
 
     /// The bound machine; where that is leaving, another one of the object's that runs.
     fn machine_to_stop(&self) -> Result<&Machine, Failure> {
-        let bound = self.machine().ok().filter(|machine| machine.state != InstanceState::Deleting);
+        let bound = self
+            .machine()
+            .ok()
+            .filter(|machine| machine.state != InstanceState::Deleting);
         let mut machines = self.seen.evidence.machines.iter();
         bound
             .or_else(|| machines.find(|machine| machine.state == InstanceState::Running))
@@ -238,8 +241,9 @@ impl Stage<'_> {
             Some(price) => format!("the cloud asks {} an hour", money::format(price)),
             None => "the cloud tells no price before renting".to_owned(),
         };
-        self.reconciler
-            .remember(self.object.id(), |memory| memory.quote = Some(Quoted { generation, quote, at }));
+        self.reconciler.remember(self.object.id(), |memory| {
+            memory.quote = Some(Quoted { generation, quote, at });
+        });
         Ok(Outcome::told(Vec::new(), price))
     }
 
@@ -280,7 +284,12 @@ impl Stage<'_> {
     /// Reserves room and intends to rent. The claim itself is written with status, guarded by the version read.
     fn claim(&self, claim: &Claim) -> Acted {
         let connected = self.connected()?;
-        let quoted = self.seen.memory.quote.as_ref().and_then(|quoted| quoted.quote.price_per_hour);
+        let quoted = self
+            .seen
+            .memory
+            .quote
+            .as_ref()
+            .and_then(|quoted| quoted.quote.price_per_hour);
         let most = quoted.or_else(|| self.object.spec.max_price_per_hour());
         let limits = connected.provider.spec.limits.clone().unwrap_or_default();
         connected
@@ -292,7 +301,10 @@ impl Stage<'_> {
             memory.sent = None;
         });
         let intent = Change::Claim(claim.clone(), self.seen.digests.clone());
-        Ok(Outcome::told(vec![intent], format!("as {}, before it is ordered", claim.name)))
+        Ok(Outcome::told(
+            vec![intent],
+            format!("as {}, before it is ordered", claim.name),
+        ))
     }
 
     async fn create(&self) -> Acted {
@@ -308,7 +320,9 @@ impl Stage<'_> {
         // From here on the order may have been sent: whatever happens, this is remembered before anything else.
         self.sent(&claim.name, SentResult::Unclear("the order is under way".to_owned()));
         let call = self.only_before(claim.deadline.0, connected.driver.create(&order));
-        let answer = tokio::time::timeout(left, call).await.unwrap_or_else(|_| Err(too_late()));
+        let answer = tokio::time::timeout(left, call)
+            .await
+            .unwrap_or_else(|_| Err(too_late()));
         match answer {
             Ok(Created::Instance(id)) => {
                 self.sent(&claim.name, SentResult::Instance(id.clone()));
@@ -436,7 +450,10 @@ impl Stage<'_> {
                 self.reconciler.environment.now(),
                 backoff.next(self.object.id(), generation, Pace::Slow),
             ),
-            why: Obstacle::new(Reason::Failed, format!("the order failed, and is sent again later: {why}")),
+            why: Obstacle::new(
+                Reason::Failed,
+                format!("the order failed, and is sent again later: {why}"),
+            ),
             generation,
             room_made: None,
         };
@@ -505,7 +522,7 @@ impl Stage<'_> {
         let price = machine.price_per_hour.or_else(|| self.object.spec.max_price_per_hour());
         connected
             .account
-                        .reserve_start(self.object.id(), price, &limits)
+            .reserve_start(self.object.id(), price, &limits)
             .map_err(|why| Failure::Obstacle(Obstacle::new(Reason::LimitReached, why)))?;
         connected.account.record(
             self.object.id(),
@@ -521,7 +538,7 @@ impl Stage<'_> {
         if !fields.is_empty() && !is_refusal(&answer) {
             changes.push(self.reordered(fields));
         }
-        self.asked(ActionKind::Start, machine, answer, changes, "is being started")
+        Ok(self.asked(ActionKind::Start, machine, answer, changes, "is being started"))
     }
 
     /// What was ordered, with these fields as the spec has them now.
@@ -553,13 +570,13 @@ impl Stage<'_> {
         let with_stop = connected.driver.capabilities().snapshot_with_stop && self.object.is_to_stand_still();
         let snapshot = snapshot.filter(|_| with_stop);
         let answer = connected.driver.stop(machine, mode, snapshot).await;
-        self.asked(
+        Ok(self.asked(
             ActionKind::Stop,
             machine,
             answer,
             vec![Change::StoppedWith(mode)],
             "is being stopped",
-        )
+        ))
     }
 
     async fn restart(&self) -> Acted {
@@ -572,13 +589,13 @@ impl Stage<'_> {
             stopped: true,
             ..transition
         };
-        self.asked(
+        Ok(self.asked(
             ActionKind::Restart,
             machine,
             answer,
             vec![Change::Transition(Some(begun))],
             "is being restarted",
-        )
+        ))
     }
 
     async fn save_image(&self) -> Acted {
@@ -588,7 +605,7 @@ impl Stage<'_> {
         self.last_look().await?;
         let answer = connected.driver.save_image(machine, snapshot).await;
         let saving = format!("is being saved as image {}", snapshot.name);
-        self.asked(ActionKind::SaveImage, machine, answer, Vec::new(), &saving)
+        Ok(self.asked(ActionKind::SaveImage, machine, answer, Vec::new(), &saving))
     }
 
     async fn update(&self, fields: &[Field]) -> Acted {
@@ -617,13 +634,13 @@ impl Stage<'_> {
             })));
         }
         let what = drift::names(fields.iter().copied(), connected.account.key.cloud);
-        self.asked(
+        Ok(self.asked(
             ActionKind::Update,
             machine,
             answer,
             changes,
             &format!("is being changed ({what})"),
-        )
+        ))
     }
 
     async fn delete(&self, id: &str, why: &str) -> Acted {
@@ -642,13 +659,13 @@ impl Stage<'_> {
             self.reconciler
                 .remember(self.object.id(), |memory| memory.delete_acknowledged = Some(now));
         }
-        self.asked(
+        Ok(self.asked(
             ActionKind::Delete,
             machine,
             answer,
             Vec::new(),
             &format!("is being deleted: {why}"),
-        )
+        ))
     }
 
     /// A call was sent. What it changed shows in the next lists, also where the answer was unclear.
@@ -659,11 +676,11 @@ impl Stage<'_> {
         answer: provider::Result<()>,
         changes: Vec<Change>,
         news: &str,
-    ) -> Acted {
+    ) -> Outcome {
         match answer {
             Ok(()) => {
                 self.remember_action(kind, machine);
-                Ok(Outcome::told(changes, format!("machine {} {news}", machine.id)))
+                Outcome::told(changes, format!("machine {} {news}", machine.id))
             }
             Err(error) if error.kind == Kind::Ambiguous => {
                 self.remember_action(kind, machine);
@@ -671,18 +688,18 @@ impl Stage<'_> {
                     "machine {} {news}, though the cloud's answer was unclear: {}",
                     machine.id, error.message
                 );
-                Ok(Outcome::told(changes, news))
+                Outcome::told(changes, news)
             }
             // What was tried and refused is counted too, so that a start that always fails is not tried for ever.
             Err(error) => {
                 let counted = changes
                     .into_iter()
                     .filter(|change| *change == Change::CountStart && error.kind != Kind::NoCapacity);
-                Ok(Outcome {
+                Outcome {
                     changes: counted.collect(),
                     result: Err(error.into()),
                     news: None,
-                })
+                }
             }
         }
     }
@@ -694,7 +711,11 @@ impl Stage<'_> {
             "resourceVersion": self.object.metadata.resource_version,
             "annotations": { BINDING_ANNOTATION: null },
         } });
-        let unbound = call(self.api().patch(self.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+        let unbound = call(
+            self.api()
+                .patch(self.name(), &PatchParams::default(), &Patch::Merge(patch)),
+        )
+        .await?;
         self.reconciler.wrote(unbound);
         self.reconciler.remember(self.object.id(), |memory| {
             memory.own_claim = None;

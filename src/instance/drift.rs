@@ -63,11 +63,9 @@ fn digest_of(spec: &GpuInstanceSpec, script: Option<&str>, cloud: Cloud, field: 
 /// The first 16 hexadecimal digits of SHA-256 over the value as JSON: no secret can be guessed back from a script's.
 fn digest(value: &impl Serialize) -> String {
     let json = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(&json)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digest = Sha256::digest(&json);
+    let first: [u8; 8] = std::array::from_fn(|place| digest[place]);
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 /// Fields of the machine that the spec now has otherwise, and how each can be changed.

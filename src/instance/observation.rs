@@ -104,7 +104,7 @@ pub enum AdoptionView {
     /// The account's last list does not show it.
     NotFound,
     /// It may be adopted.
-    Possible(Machine),
+    Possible(Box<Machine>),
     /// It may not.
     Refused(Obstacle),
 }

@@ -76,7 +76,7 @@ impl Reconciler {
         let connected = match self.sessions.get(&key) {
             None => return (CloudView::NotYet, None),
             Some(Session::Obstructed(obstacle)) => return (CloudView::Obstructed(obstacle), None),
-            Some(Session::Connected(connected)) => connected,
+            Some(Session::Connected(connected)) => *connected,
         };
         let labels = if provider.asks_for_labels() {
             self.labels(&namespace).await
@@ -197,7 +197,7 @@ impl Reconciler {
             Some(name) if !self.installation.gave(&name) => forbidden(format!(
                 "machine {id} is called {name}: another installation of this operator made it"
             )),
-            _ => AdoptionView::Possible(machine.clone()),
+            _ => AdoptionView::Possible(Box::new(machine.clone())),
         }
     }
 

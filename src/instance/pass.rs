@@ -25,7 +25,7 @@ use crate::metrics::{self, Metrics};
 use crate::provider::Kind;
 
 /// A halted object is looked at again after this time all the same: somebody may have mended what no watch shows.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// After a change of metadata, should the watch be late.
 const AFTER_METADATA: Duration = Duration::from_secs(1);
 /// After a pass that found the object changed meanwhile: the watch brings the change at any moment.
@@ -85,7 +85,7 @@ impl Reconciler {
         self.account_for(&object, connected.as_ref());
         let step = plan(&object, &seen, self.environment.now());
         let outcome = self.act(&object, &seen, connected.as_ref(), &step).await;
-        self.log(&object, &step, &outcome);
+        log(&object, &step, &outcome);
         self.count(&step, &outcome);
         if let (Step::DropFinalizer(_) | Step::LetGo, Ok(())) = (&step, &outcome.result) {
             self.tell(&object, &step, &outcome, None);
@@ -141,7 +141,9 @@ impl Reconciler {
     /// the object since, by a write that was guarded by it.
     pub(super) fn version_written(&self, object: &GpuInstance) -> Option<String> {
         let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = memories.get(object.id()).and_then(|remembered| remembered.written.as_deref());
+        let written = memories
+            .get(object.id())
+            .and_then(|remembered| remembered.written.as_deref());
         let newer = written.filter(|written| version(written) > version(object));
         newer.unwrap_or(object).metadata.resource_version.clone()
     }
@@ -267,8 +269,14 @@ impl Reconciler {
             _ => Wake::OnChange,
         };
         if let Some(connected) = connected {
-            let short_of_room = matches!(&outcome.result, Err(Failure::Obstacle(why)) if why.reason == Reason::LimitReached);
-            let pausing = matches!(step, Step::Wait(_)) && seen.memory.pause.as_ref().is_some_and(|pause| pause.room_made.is_some());
+            let short_of_room =
+                matches!(&outcome.result, Err(Failure::Obstacle(why)) if why.reason == Reason::LimitReached);
+            let pausing = matches!(step, Step::Wait(_))
+                && seen
+                    .memory
+                    .pause
+                    .as_ref()
+                    .is_some_and(|pause| pause.room_made.is_some());
             connected.account.wait_for_room(object.id(), short_of_room || pausing);
             if connected.account.wake_on(object.id(), wake) {
                 (self.ask)(connected.provider.key.clone());
@@ -350,16 +358,34 @@ impl Reconciler {
                     Retry::After(pace) => self.backoff.next(object.id(), generation, pace),
                     Retry::OnChange | Retry::Settle => LOOK_AGAIN,
                 };
-                self.pause(object, connected, Obstacle::new(verdict.reason, error.message.clone()), error.retry_after.unwrap_or(pause))
+                self.pause(
+                    object,
+                    connected,
+                    Obstacle::new(verdict.reason, error.message.clone()),
+                    error.retry_after.unwrap_or(pause),
+                )
             }
         }
     }
 
-    fn pause(&self, object: &GpuInstance, connected: Option<&Connected>, why: Obstacle, pause: Duration) -> (Verdict, Duration) {
+    fn pause(
+        &self,
+        object: &GpuInstance,
+        connected: Option<&Connected>,
+        why: Obstacle,
+        pause: Duration,
+    ) -> (Verdict, Duration) {
         let until = later(self.environment.now(), pause);
         let generation = object.generation();
-        let room_made = connected.filter(|_| why.reason == Reason::LimitReached).map(|connected| connected.account.room_made());
-        let remembered = Pause { until, why: why.clone(), generation, room_made };
+        let room_made = connected
+            .filter(|_| why.reason == Reason::LimitReached)
+            .map(|connected| connected.account.room_made());
+        let remembered = Pause {
+            until,
+            why: why.clone(),
+            generation,
+            room_made,
+        };
         self.remember(object.id(), |memory| memory.pause = Some(remembered));
         let verdict = if why.reason.is_stalled() {
             Verdict::Stalled(why)
@@ -371,36 +397,6 @@ impl Reconciler {
         (verdict, pause)
     }
 
-    fn log(&self, object: &GpuInstance, step: &Step, outcome: &Outcome) {
-        let instance = reference(object);
-        let step_name = verb(step);
-        match (&outcome.result, step) {
-            (Err(Failure::Stale), _) => debug!(%instance, step = step_name, "the object has changed; looking again"),
-            (Err(Failure::Cloud(error)), _) => {
-                warn!(%instance, step = step_name, kind = error.kind.label(), reason = error.message, "the cloud did not do it");
-            }
-            (Err(Failure::Api(error)), _) => {
-                warn!(%instance, step = step_name, reason = %error, "the API server did not do it")
-            }
-            (Err(Failure::Obstacle(obstacle)), _) => {
-                info!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message);
-            }
-            (Ok(()), Step::Rest) => debug!(%instance, step = step_name, "the machine is as the spec asks"),
-            (Ok(()), Step::Wait(wait)) => match &wait.standing {
-                Standing::Progress(why) | Standing::Outage(why) => {
-                    debug!(%instance, step = step_name, reason = %why.reason, "{}", why.message);
-                }
-                Standing::Unchanged | Standing::Ready => debug!(%instance, step = step_name, "nothing new is known"),
-            },
-            (Ok(()), Step::Halt(obstacle)) => {
-                debug!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message)
-            }
-            (Ok(()), _) => {
-                info!(%instance, step = step_name, reason = outcome.news.as_deref().unwrap_or_default(), "done");
-            }
-        }
-    }
-
     fn count(&self, step: &Step, outcome: &Outcome) {
         let result = match &outcome.result {
             Ok(()) => metrics::Outcome::Done,
@@ -408,6 +404,37 @@ impl Reconciler {
             Err(_) => metrics::Outcome::Failed,
         };
         self.metrics.stepped(verb(step), result);
+    }
+}
+
+/// A line for each decision: on what, which step, and why.
+fn log(object: &GpuInstance, step: &Step, outcome: &Outcome) {
+    let instance = reference(object);
+    let step_name = verb(step);
+    match (&outcome.result, step) {
+        (Err(Failure::Stale), _) => debug!(%instance, step = step_name, "the object has changed; looking again"),
+        (Err(Failure::Cloud(error)), _) => {
+            warn!(%instance, step = step_name, kind = error.kind.label(), reason = error.message, "the cloud did not do it");
+        }
+        (Err(Failure::Api(error)), _) => {
+            warn!(%instance, step = step_name, reason = %error, "the API server did not do it");
+        }
+        (Err(Failure::Obstacle(obstacle)), _) => {
+            info!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message);
+        }
+        (Ok(()), Step::Rest) => debug!(%instance, step = step_name, "the machine is as the spec asks"),
+        (Ok(()), Step::Wait(wait)) => match &wait.standing {
+            Standing::Progress(why) | Standing::Outage(why) => {
+                debug!(%instance, step = step_name, reason = %why.reason, "{}", why.message);
+            }
+            Standing::Unchanged | Standing::Ready => debug!(%instance, step = step_name, "nothing new is known"),
+        },
+        (Ok(()), Step::Halt(obstacle)) => {
+            debug!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message);
+        }
+        (Ok(()), _) => {
+            info!(%instance, step = step_name, reason = outcome.news.as_deref().unwrap_or_default(), "done");
+        }
     }
 }
 
@@ -423,11 +450,10 @@ fn step_verdict(step: &Step, outcome: &Outcome) -> Verdict {
             Reason::Claimed,
             format!("claimed as {}; making sure that no such machine exists", claim.name),
         ),
-        Step::Create => progress(Reason::Creating, news),
         Step::FollowTask(task) if outcome.changes.is_empty() => {
             progress(Reason::Creating, format!("the cloud makes the machine as task {task}"))
         }
-        Step::FollowTask(_) => progress(Reason::Creating, news),
+        Step::Create | Step::FollowTask(_) => progress(Reason::Creating, news),
         Step::Adopt(_) => progress(Reason::Adopting, news),
         Step::Record(_, why) | Step::Forget(_, why) if why.reason.is_stalled() => Verdict::Stalled(why.clone()),
         Step::Record(changes, why) if keeps_standing(changes, why) => Verdict::Standing(Standing::Unchanged),

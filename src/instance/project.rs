@@ -128,7 +128,7 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
         Change::Ordered(digests) => {
             status.ordered = Some(Ordered {
                 digests: digests.clone(),
-            })
+            });
         }
         Change::Transition(transition) => status.transition.clone_from(transition),
         Change::Restarted => status.last_restarted_at.clone_from(&scene.object.spec.restarted_at),

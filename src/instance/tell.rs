@@ -76,9 +76,8 @@ fn happening(step: &Step) -> Option<(&'static str, &'static str)> {
         Step::Update(_) => ("Updating", "Update"),
         Step::Delete(..) => ("Deleting", "Delete"),
         Step::Forget(_, why) if why.reason == Reason::Replacing => ("Replacing", "Replace"),
-        Step::Forget(..) => ("Deleted", "Delete"),
         Step::LetGo => ("Released", "Release"),
-        Step::DropFinalizer(_) => ("Deleted", "Delete"),
+        Step::Forget(..) | Step::DropFinalizer(_) => ("Deleted", "Delete"),
         _ => return None,
     })
 }

@@ -342,7 +342,7 @@ fn image_was_asked_for(scene: &Scene<'_>, machine: &Machine, taken: Timestamp) -
     let by_us = scene.seen.memory.action.as_ref().is_some_and(|action| {
         action.kind == ActionKind::SaveImage && action.instance_id == machine.id && action.ended >= taken
     });
-    by_us || scene.now > later(taken, std::time::Duration::from_secs(120))
+    by_us || scene.now > later(taken, std::time::Duration::from_mins(2))
 }
 
 fn stopped(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {

@@ -18,15 +18,15 @@ use crate::api::condition::Reason;
 use crate::api::instance::Power;
 
 /// How long a claim may wait for its call to be sent. Whoever finds somebody else's claim waits this long, and more.
-pub const CLAIM_WINDOW: Duration = Duration::from_secs(60);
+pub const CLAIM_WINDOW: Duration = Duration::from_mins(1);
 /// How long the cloud may go on showing the state from before a call that it accepted.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a machine may go on being there after a delete was accepted, before it is asked for again.
-pub const DELETE_PATIENCE: Duration = Duration::from_secs(60);
+pub const DELETE_PATIENCE: Duration = Duration::from_mins(1);
 /// How many starts against the cloud's will, and how many replacements of a machine, there may be in [`WINDOW`].
 pub const MOST_TRIES: i64 = 3;
 /// The span over which tries are counted.
-pub const WINDOW: Duration = Duration::from_secs(3600);
+pub const WINDOW: Duration = Duration::from_hours(1);
 
 /// What a pass works with.
 pub(super) struct Scene<'a> {
@@ -171,10 +171,11 @@ impl<'a> Scene<'a> {
         self.object.spec.power == Power::Running
     }
 
-    /// Why nobody else may be rented to: the namespace is not allowed, or the provider is going away.
-    pub(super) fn barred(&self, connection: &Connection) -> Option<Obstacle> {
-        connection.forbidden.clone().or_else(|| connection.closing.clone())
-    }
+}
+
+/// Why nothing new may be rented: the namespace is not allowed, or the provider is going away.
+pub(super) fn bar(connection: &Connection) -> Option<Obstacle> {
+    connection.forbidden.clone().or_else(|| connection.closing.clone())
 }
 
 /// The base URL through which an account is reached; empty for the vendor's own.

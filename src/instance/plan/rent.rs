@@ -15,7 +15,7 @@ use crate::instance::step::{Change, Step, Wait};
 use crate::provider::{Machine, PriceKnown};
 
 /// How long a price that was asked for is good for.
-const QUOTE_HOLDS: Duration = Duration::from_secs(60);
+const QUOTE_HOLDS: Duration = Duration::from_mins(1);
 
 /// The next step towards a machine.
 pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
@@ -56,7 +56,7 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     if let Some(machine) = leaving.first() {
         return Step::Wait(still_leaving(machine));
     }
-    if let Some(bar) = scene.barred(connection) {
+    if let Some(bar) = super::bar(connection) {
         return Step::Halt(bar);
     }
     if let Some(refusal) = &scene.seen.refusal {

@@ -94,7 +94,7 @@ fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim, own: &OwnClai
             ),
         );
     }
-    if let Some(bar) = scene.barred(connection) {
+    if let Some(bar) = super::bar(connection) {
         return Step::Record(vec![Change::Unclaim], bar);
     }
     if !scene.wants_running() {

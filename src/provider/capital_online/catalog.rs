@@ -209,16 +209,15 @@ fn per_hour(data: &Value, spec: &GpuInstanceSpec, own: &CapitalOnlineInstance) -
         let amount: Decimal = loose::word(data, name)?.parse().ok()?;
         (amount > Decimal::ZERO).then_some(amount)
     };
-    let (price, hours) = match months(spec) {
-        Some(months) => (amount("TradeAmount")?, months.max(1) * HOURS_OF_A_MONTH),
-        None => {
-            let hours = match own.price_unit.unwrap_or_default() {
-                CapitalOnlinePriceUnit::Hour => 1,
-                CapitalOnlinePriceUnit::Day => HOURS_OF_A_DAY,
-                CapitalOnlinePriceUnit::Month => HOURS_OF_A_MONTH,
-            };
-            (amount("TradeAmount").max(amount("UnitPrice"))?, hours)
-        }
+    let (price, hours) = if let Some(months) = months(spec) {
+        (amount("TradeAmount")?, months.max(1) * HOURS_OF_A_MONTH)
+    } else {
+        let hours = match own.price_unit.unwrap_or_default() {
+            CapitalOnlinePriceUnit::Hour => 1,
+            CapitalOnlinePriceUnit::Day => HOURS_OF_A_DAY,
+            CapitalOnlinePriceUnit::Month => HOURS_OF_A_MONTH,
+        };
+        (amount("TradeAmount").max(amount("UnitPrice"))?, hours)
     };
     Some(round_up(price / Decimal::from(hours)))
 }

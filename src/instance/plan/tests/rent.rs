@@ -134,10 +134,10 @@ fn a_machine_is_adopted_only_where_all_agree() {
         seen().with(|seen| {
             let mut machine = m(Running);
             machine.name = Some("made by hand".into());
-            seen.adoption = AdoptionView::Possible(machine);
+            seen.adoption = AdoptionView::Possible(Box::new(machine));
         })
     };
-    let priced_machine = || seen().with(|seen| seen.adoption = AdoptionView::Possible(priced(m(Running), "3")));
+    let priced_machine = || seen().with(|seen| seen.adoption = AdoptionView::Possible(Box::new(priced(m(Running), "3"))));
     let capped = || held_adopter().spec(|spec| spec.max_price_per_hour = Some("5".into()));
     let strict = |connection: &mut Connection| connection.capabilities = &STRICT_CLOUD;
     let refused = |reason| seen().with(|seen| seen.adoption = AdoptionView::Refused(Obstacle::new(reason, "")));
