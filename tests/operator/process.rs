@@ -28,7 +28,7 @@ pub struct Operator {
 }
 
 /// How long a start or an end may take on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Lines of the log that are shown when a test fails.
 const SHOWN: usize = 150;
 
@@ -70,8 +70,8 @@ impl Operator {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let log = self.log();
-            let words = log[logged..].split_whitespace();
-            let address = words.filter_map(|word| word.strip_prefix("listen=")).next();
+            let mut words = log[logged..].split_whitespace();
+            let address = words.find_map(|word| word.strip_prefix("listen="));
             if let Some(address) = address {
                 return address.to_owned();
             }

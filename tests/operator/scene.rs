@@ -16,7 +16,7 @@ use super::process::{Launch, Operator};
 use super::setup::Setup;
 
 /// How long anything may take that should happen, on a machine that has much else to do.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -99,12 +99,11 @@ impl Scene {
             if let Some(object) = self.find(kind, name).await.filter(|object| is_so(object)) {
                 return object;
             }
-            if Instant::now() >= deadline {
-                panic!(
-                    "{kind:?} {name} did not come to this: {what}\n{}",
-                    self.story(kind, name).await
-                );
-            }
+            assert!(
+                Instant::now() < deadline,
+                "{kind:?} {name} did not come to this: {what}\n{}",
+                self.story(kind, name).await
+            );
             sleep(LOOK_EVERY).await;
         }
     }
@@ -137,9 +136,11 @@ impl Scene {
     pub async fn until_gone(&self, kind: Kind, name: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.find(kind, name).await.is_some() {
-            if Instant::now() >= deadline {
-                panic!("{kind:?} {name} is still there\n{}", self.story(kind, name).await);
-            }
+            assert!(
+                Instant::now() < deadline,
+                "{kind:?} {name} is still there\n{}",
+                self.story(kind, name).await
+            );
             sleep(LOOK_EVERY).await;
         }
     }
@@ -161,9 +162,10 @@ impl Scene {
             if let Some(event) = events.iter().find(|event| event.reason == reason) {
                 return event.clone();
             }
-            if Instant::now() >= deadline {
-                panic!("nothing was told of {about} for the reason {reason}: {events:#?}");
-            }
+            assert!(
+                Instant::now() < deadline,
+                "nothing was told of {about} for the reason {reason}: {events:#?}"
+            );
             sleep(LOOK_EVERY).await;
         }
     }
