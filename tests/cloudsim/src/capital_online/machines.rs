@@ -353,7 +353,7 @@ fn machine_detail<'a>(world: &'a World, key: &Key) -> Option<&'a Detail> {
     world.machines.get(key).and_then(detail)
 }
 
-fn begin(world: &mut World, key: &Key, phase: Phase, word: Option<&'static str>, lasts_ms: Option<u64>) {
+fn begin(world: &mut World, key: &Key, phase: Phase, shown: Option<&'static str>, lasts_ms: Option<u64>) {
     let now = world.now();
     world.enter(key, phase, now);
     if let Some(machine) = world.machines.get_mut(key) {
@@ -361,7 +361,7 @@ fn begin(world: &mut World, key: &Key, phase: Phase, word: Option<&'static str>,
             machine.until = Some(crate::clock::later(now, millis));
         }
         if let Some(detail) = detail_mut(machine) {
-            detail.starting = word;
+            detail.starting = shown;
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::pace::Pace;
 
 /// How Capital Online's twin behaves.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {

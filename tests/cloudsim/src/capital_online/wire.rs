@@ -112,19 +112,19 @@ pub(super) fn missed() -> Reply {
 
 /// Whose signature the query carries.
 pub(super) fn authenticate(world: &World, request: &Request, query: &Query) -> Result<Key, Refused> {
-    let word = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+    let part = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let fixed = [
         ("SignatureMethod", "HMAC-SHA1"),
         ("SignatureVersion", "1.0"),
         ("Version", "2019-08-08"),
     ];
-    if let Some((name, _)) = fixed.iter().find(|(name, value)| word(name) != *value) {
+    if let Some((name, _)) = fixed.iter().find(|(name, value)| part(name) != *value) {
         return Err(Refused::parameter(name));
     }
-    if word("SignatureNonce").is_empty() {
+    if part("SignatureNonce").is_empty() {
         return Err(Refused::parameter("SignatureNonce"));
     }
-    let key = word("AccessKeyId");
+    let key = part("AccessKeyId");
     let (account, secret) = world
         .accounts
         .iter()
@@ -141,7 +141,7 @@ pub(super) fn authenticate(world: &World, request: &Request, query: &Query) -> R
     if signature::skew(query).is_none_or(|skew| skew > allowed) {
         return Err(Refused::unauthorized("InvalidTimestamp.Expired", "Timestamp已过期"));
     }
-    if world.capital_online.nonces.contains(word("SignatureNonce")) {
+    if world.capital_online.nonces.contains(part("SignatureNonce")) {
         return Err(Refused::unauthorized("SignatureNonceUsed", "SignatureNonce已使用"));
     }
     Ok(account)
