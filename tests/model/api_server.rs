@@ -24,6 +24,9 @@ pub enum Change {
     Deleted(Value),
 }
 
+/// Changes as they happen, each with its kind.
+pub type Changes = mpsc::UnboundedReceiver<(String, Change)>;
+
 #[derive(Default)]
 struct Stored {
     objects: BTreeMap<Place, Value>,
@@ -61,7 +64,7 @@ impl ApiServer {
     }
 
     /// All objects of a kind, and their changes from now on.
-    pub fn watch(&self) -> (Vec<(String, Value)>, mpsc::UnboundedReceiver<(String, Change)>) {
+    pub fn watch(&self) -> (Vec<(String, Value)>, Changes) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut stored = self.stored();
         stored.watchers.push(sender);
@@ -120,7 +123,7 @@ impl ApiServer {
         match fate {
             Fate::DiesAfter => self.world.die(process).await,
             // Some are told that it failed, others are told nothing.
-            Fate::ReplyLost if self.world.one_in(2) => tokio::time::sleep(Duration::from_secs(3600)).await,
+            Fate::ReplyLost if self.world.one_in(2) => tokio::time::sleep(Duration::from_hours(1)).await,
             _ => {}
         }
         tokio::time::sleep(self.world.span(1, 20)).await;
@@ -247,7 +250,7 @@ impl Stored {
     }
 
     fn create(&mut self, mut place: Place, mut object: Value) -> Answer {
-        place.2 = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        object["metadata"]["name"].as_str().unwrap_or_default().clone_into(&mut place.2);
         if self.objects.contains_key(&place) {
             return Err((409, "AlreadyExists", format!("{place:?} exists")));
         }
@@ -276,7 +279,7 @@ impl Stored {
         guard(&before, &patch["metadata"])?;
         let mut object = before.clone();
         merge(&mut object, patch);
-        object["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"].clone();
+        object["metadata"]["resourceVersion"].clone_from(&before["metadata"]["resourceVersion"]);
         if object == before {
             return Ok(object);
         }

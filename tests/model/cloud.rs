@@ -226,8 +226,7 @@ impl Cloud {
         let states = match (change, state) {
             (Ask::Start, Stopped) => [(Duration::ZERO, Some(Starting)), (spans[0], Some(Running))],
             (Ask::Stop, Running) => [(Duration::ZERO, Some(Stopping)), (spans[0], Some(Stopped))],
-            (Ask::Stop, Stopped) => return Ok(()),
-            (Ask::Delete, Deleting) => return Ok(()),
+            (Ask::Stop, Stopped) | (Ask::Delete, Deleting) => return Ok(()),
             (Ask::Delete, _) => [(Duration::ZERO, Some(Deleting)), (spans[1], None)],
             (Ask::Start | Ask::Stop, _) => return Err(Error::new(Kind::Invalid, format!("machine {id} is {state:?}"))),
         };

@@ -82,7 +82,7 @@ impl Model {
     }
 
     /// A user creates an instance.
-    pub fn create(&self, name: &str, spec: Value) {
+    pub fn create(&self, name: &str, spec: &Value) {
         let mut whole = json!({
             "providerRef": { "name": "xgc" }, "image": "img", "gpu": { "model": "RTX 4090", "count": 1 },
         });
@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// A user changes the spec of an instance.
-    pub fn edit(&self, name: &str, spec: Value) {
+    pub fn edit(&self, name: &str, spec: &Value) {
         self.world.note(format!("user: edit {name} {spec}"));
         self.api.change("gpuinstances", name, &json!({ "spec": spec }));
     }

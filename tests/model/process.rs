@@ -87,7 +87,7 @@ impl Process {
             feed.begin(first);
             while let Some((kind, change)) = changes.recv().await {
                 tokio::time::sleep(feed.delay()).await;
-                feed.take(&kind, change);
+                feed.take(&kind, &change);
             }
         });
         let still = Arc::clone(&frozen);
@@ -244,22 +244,22 @@ impl Feed {
         self.instances.apply_watcher_event(&Event::Init);
         self.providers.apply_watcher_event(&Event::Init);
         for (kind, object) in objects {
-            self.keep(&kind, Change::Applied(object), true);
+            self.keep(&kind, &Change::Applied(object), true);
         }
         self.instances.apply_watcher_event(&Event::InitDone);
         self.providers.apply_watcher_event(&Event::InitDone);
     }
 
-    fn take(&mut self, kind: &str, change: Change) {
+    fn take(&mut self, kind: &str, change: &Change) {
         self.keep(kind, change, false);
     }
 
-    fn keep(&mut self, kind: &str, change: Change, first: bool) {
+    fn keep(&mut self, kind: &str, change: &Change, first: bool) {
         match kind {
             "gpuinstances" => {
-                let (object, event) = event::<GpuInstance>(&change, first);
+                let (object, event) = event::<GpuInstance>(change, first);
                 self.instances.apply_watcher_event(&event);
-                if self.is_news(kind, &change) {
+                if self.is_news(kind, change) {
                     let key = InstanceRef {
                         namespace: object.namespace().unwrap_or_default(),
                         name: object.name_any(),
@@ -268,9 +268,9 @@ impl Feed {
                 }
             }
             "gpuproviders" => {
-                let (object, event) = event::<GpuProvider>(&change, first);
+                let (object, event) = event::<GpuProvider>(change, first);
                 self.providers.apply_watcher_event(&event);
-                if self.is_news(kind, &change) {
+                if self.is_news(kind, change) {
                     let key = ProviderKey {
                         kind: ProviderKind::GpuProvider,
                         namespace: object.namespace(),

@@ -139,8 +139,8 @@ impl World {
 
     /// A process calls the outside: what becomes of the call.
     pub fn fate(&self, process: ProcessId, what: &str, effect: Effect) -> Fate {
-        let dice = u32::try_from(self.below(1000)).unwrap();
-        let die = u32::try_from(self.below(1000)).unwrap();
+        let luck = u32::try_from(self.below(1000)).unwrap();
+        let doom = u32::try_from(self.below(1000)).unwrap();
         let kind = self.below(3);
         let mut state = self.state();
         let number = state.calls.len();
@@ -164,9 +164,9 @@ impl World {
             state.next.remove(next).1
         } else if let Some(fate) = state.planned.get(&number) {
             *fate
-        } else if die < weather.deaths {
+        } else if doom < weather.deaths {
             if kind == 0 { Fate::DiesBefore } else { Fate::DiesAfter }
-        } else if dice < chance {
+        } else if luck < chance {
             [Fate::ReplyLost, Fate::RequestLost, Fate::Refused][usize::try_from(kind).unwrap()]
         } else {
             Fate::Well
