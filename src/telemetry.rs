@@ -31,7 +31,9 @@ pub fn start(format: LogFormat) -> Result<(), BadFilter> {
     let written = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(&written)?)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Colours are for who looks on, not for a file or a collector.
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     match format {
         LogFormat::Text => builder.finish().init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).finish().init(),

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1 cargo test --test docs` writes the generated table anew.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! `SCNet`'s driver against `SCNet`'s twin: the whole life of a machine, and the faults that cost money where they are
 //! misread.
+#![allow(clippy::float_cmp, reason = "amounts that are exact")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
 use std::sync::Arc;

@@ -10,8 +10,8 @@ use kube::{Resource, ResourceExt};
 
 use super::resolve::{ProviderKey, ProviderView};
 use crate::api::instance::ProviderKind;
-use crate::kubernetes::FirstLists;
 use crate::api::{ClusterGpuProvider, GpuInstance, GpuProvider};
+use crate::kubernetes::FirstLists;
 
 /// An object of ours that need not be readable: one from another version must not stop the watch.
 pub type Guarded<K> = DeserializeGuard<K>;

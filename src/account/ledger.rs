@@ -50,7 +50,9 @@ impl Ledger {
         let before = if holding == Holding::default() {
             self.holdings.remove(uid).map(|before| (before.claimed, before.price))
         } else {
-            self.holdings.insert(uid.to_owned(), holding).map(|before| (false, before.price))
+            self.holdings
+                .insert(uid.to_owned(), holding)
+                .map(|before| (false, before.price))
         };
         if before.is_some_and(|(place, before)| place || before > price) {
             self.room_made += 1;
@@ -107,7 +109,12 @@ impl Ledger {
 
     /// Reserves what a machine that is held already may cost from now on.
     pub fn reserve_price(&mut self, uid: &str, price: Option<Decimal>, limits: &Limits) -> Result<(), String> {
-        let others = || self.holdings.iter().filter(|(other, _)| other.as_str() != uid).map(|(_, holding)| holding);
+        let others = || {
+            self.holdings
+                .iter()
+                .filter(|(other, _)| other.as_str() != uid)
+                .map(|(_, holding)| holding)
+        };
         if let Some(most) = money::parse(limits.price_per_hour.as_deref()) {
             let spent: Decimal = others().map(|holding| holding.price).sum();
             let Some(price) = price else {

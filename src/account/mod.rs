@@ -178,7 +178,10 @@ impl Account {
         }
         interest.seen.clone_from(&machines);
         let region = interest.subject.region.as_deref();
-        let outage = state.outage.as_ref().filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
+        let outage = state
+            .outage
+            .as_ref()
+            .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
         Evidence {
             listed: latest.as_ref().map(|snapshot| snapshot.begun),
             incomplete: latest.as_ref().and_then(|snapshot| snapshot.listing.proof.gap(region)),
@@ -192,7 +195,10 @@ impl Account {
     /// faster for it from now on.
     pub fn wake_on(&self, uid: &str, wake: Wake) -> bool {
         let mut state = self.state();
-        let before = state.interests.get_mut(uid).map(|interest| std::mem::replace(&mut interest.wake, wake));
+        let before = state
+            .interests
+            .get_mut(uid)
+            .map(|interest| std::mem::replace(&mut interest.wake, wake));
         wake == Wake::EveryList && before == Some(Wake::OnChange)
     }
 

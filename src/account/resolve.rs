@@ -218,6 +218,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[allow(clippy::needless_pass_by_value, reason = "made where it is passed")]
     fn provider(allowed: serde_json::Value) -> ProviderView {
         let object = json!({
             "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "ClusterGpuProvider", "metadata": { "name": "shared" },

@@ -40,7 +40,10 @@ impl Reconciler {
         };
         if let (CloudView::Connected(connection), Some(connected)) = (&seen.cloud, &session) {
             let room_made = connected.account.room_made();
-            seen.memory.pause = seen.memory.pause.filter(|pause| pause.room_made.is_none_or(|before| before == room_made));
+            seen.memory.pause = seen
+                .memory
+                .pause
+                .filter(|pause| pause.room_made.is_none_or(|before| before == room_made));
             seen.digests = drift::digests(
                 &object.spec,
                 seen.script.as_ref().ok().and_then(Option::as_deref),
@@ -49,7 +52,9 @@ impl Reconciler {
             seen.refusal = refusal(object, connected);
             let bound = object.bound_account();
             if bound.is_none_or(|bound| bound == connection.account.id) {
-                seen.evidence = connected.account.watch(reference(object), subject(object, &seen.memory, connection));
+                seen.evidence = connected
+                    .account
+                    .watch(reference(object), subject(object, &seen.memory, connection));
                 seen.adoption = self.adoption(object, connected);
                 seen.unexplained = object
                     .claim()
@@ -266,7 +271,11 @@ fn subject(object: &GpuInstance, memory: &Memory, connection: &Connection) -> Su
     Subject {
         uid: object.id().to_owned(),
         instance_id: machine.or_else(|| object.spec.instance_id().map(ToOwned::to_owned)),
-        region: object.spec.region().map(ToOwned::to_owned).or_else(|| object.seen().region),
+        region: object
+            .spec
+            .region()
+            .map(ToOwned::to_owned)
+            .or_else(|| object.seen().region),
         not_before,
     }
 }

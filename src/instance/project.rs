@@ -13,8 +13,8 @@ use crate::account::Obstacle;
 use crate::api::condition::{self, Reason, Truth, Type};
 use crate::api::instance::{Power, StopMode, UpdatePolicy, connection_secret_name};
 use crate::api::status::{
-    Binding, Endpoints, GpuInstanceStatus, GpuStatus, InstanceState, JupyterEndpoint, Ordered, QuotedPrice, SnapshotStatus,
-    SshEndpoint, TransitionKind, Tries,
+    Binding, Endpoints, GpuInstanceStatus, GpuStatus, InstanceState, JupyterEndpoint, Ordered, QuotedPrice,
+    SnapshotStatus, SshEndpoint, TransitionKind, Tries,
 };
 use crate::api::{GpuInstance, money};
 use crate::provider::{Machine, When};
@@ -388,11 +388,7 @@ fn available(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
         return;
     }
     let (truth, reason, message) = match missing_endpoint(status, scene) {
-        None => (
-            Truth::True,
-            Reason::Running,
-            reachable(machine(status, scene)),
-        ),
+        None => (Truth::True, Reason::Running, reachable(machine(status, scene))),
         Some((reason, what)) => (Truth::False, reason, what),
     };
     condition::set(
@@ -504,4 +500,5 @@ fn drift_message(drift: &Drift, object: &GpuInstance, connection: &Connection) -
 }
 
 #[cfg(test)]
+#[allow(clippy::pedantic, reason = "tables that are read as sentences")]
 mod tests;

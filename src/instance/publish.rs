@@ -25,7 +25,9 @@ impl Reconciler {
     ) -> Result<(), Failure> {
         // Status is written all the same: it may say that the machine is to be stopped for its price.
         let secret = self.write_secret(object, seen).await;
-        let secret_written = *secret.as_ref().unwrap_or(&matches!(seen.secret, SecretView::Ours { .. }));
+        let secret_written = *secret
+            .as_ref()
+            .unwrap_or(&matches!(seen.secret, SecretView::Ours { .. }));
         // What act has remembered belongs to what is seen.
         let seen = Observation {
             memory: self.memory(object.id()),

@@ -61,7 +61,14 @@ mod tests {
     async fn everyone_who_waits_is_woken_by_the_last_list() {
         let lists = FirstLists::default();
         let (mut one, mut other) = (lists.one_more(), lists.one_more());
-        let waiting: Vec<_> = (0..3).map(|_| tokio::spawn({ let lists = lists.clone(); async move { lists.all().await } })).collect();
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                tokio::spawn({
+                    let lists = lists.clone();
+                    async move { lists.all().await }
+                })
+            })
+            .collect();
         one.came();
         one.came();
         tokio::task::yield_now().await;

@@ -172,7 +172,9 @@ impl Connector {
         let tokens = base(scnet::API, "spec.scnet.endpoint", spec.endpoint())?;
         // The tokens of a twin are not for the vendor's eyes, nor the other way round.
         let is_vendors = base(scnet::API, "", None).is_ok_and(|vendor| vendor.host() == tokens.host());
-        let center = spec.second_endpoint().or_else(|| spec.endpoint().filter(|_| !is_vendors));
+        let center = spec
+            .second_endpoint()
+            .or_else(|| spec.endpoint().filter(|_| !is_vendors));
         let places = scnet::Places {
             center: base(scnet::CENTER_API, "spec.scnet.centerEndpoint", center)?,
             tokens,
@@ -184,7 +186,11 @@ impl Connector {
             secret_key: credentials.get("secretKey")?,
         };
         let listing = spec.scnet.as_ref().and_then(|account| account.list_with);
-        let client = Client::new(&self.transport, pace, [keys.access_key.clone(), keys.secret_key.clone()]);
+        let client = Client::new(
+            &self.transport,
+            pace,
+            [keys.access_key.clone(), keys.secret_key.clone()],
+        );
         let environment = Arc::clone(&self.environment);
         Ok(Arc::new(scnet::Scnet::new(client, places, keys, listing, environment)))
     }
@@ -209,7 +215,12 @@ impl Connector {
             .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
         let client = Client::new(&self.transport, pace, [token.clone()]);
         let key = neolink::Key { token, user_id };
-        Ok(Arc::new(neolink::Neolink::new(client, base, key, Arc::clone(&self.environment))))
+        Ok(Arc::new(neolink::Neolink::new(
+            client,
+            base,
+            key,
+            Arc::clone(&self.environment),
+        )))
     }
 }
 

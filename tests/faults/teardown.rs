@@ -57,7 +57,10 @@ async fn a_whole_namespace_goes_with_its_machines_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_restarts_and_nothing_is_lost() {
-    let mut scene = crate::operator::Setup::new("apiserver-restart").own_plane().start().await;
+    let mut scene = crate::operator::Setup::new("apiserver-restart")
+        .own_plane()
+        .start()
+        .await;
     scene.apply(instance("train-1", json!({}))).await;
     scene.until_ready("train-1").await;
     tokio::task::block_in_place(|| scene.cluster.plane.restart_apiserver().unwrap());

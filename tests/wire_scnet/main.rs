@@ -1,7 +1,7 @@
 //! `SCNet`'s driver on the wire: what it sends, what it makes of the vendor's answers, and of everything else that may
 //! come back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
-
+#![allow(clippy::pedantic, reason = "answers that are made where they are said")]
 mod answers;
 mod failures;
 mod lists;

@@ -243,7 +243,10 @@ fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Optio
         .filter(|latch| latch.generation == object.generation());
     let cap = object.spec.max_price_per_hour()?;
     if latched.is_none() {
-        let price = machine.price_per_hour.or_else(|| status.quoted_price()).filter(|price| *price > cap)?;
+        let price = machine
+            .price_per_hour
+            .or_else(|| status.quoted_price())
+            .filter(|price| *price > cap)?;
         let latch = PriceLatch {
             price: money::format(price),
             generation: object.generation(),

@@ -170,7 +170,6 @@ impl<'a> Scene<'a> {
     pub(super) fn wants_running(&self) -> bool {
         self.object.spec.power == Power::Running
     }
-
 }
 
 /// Why nothing new may be rented: the namespace is not allowed, or the provider is going away.
@@ -216,4 +215,5 @@ pub fn verb(step: &Step) -> &'static str {
 }
 
 #[cfg(test)]
+#[allow(clippy::pedantic, reason = "tables that are read as sentences")]
 pub(super) mod tests;

@@ -74,12 +74,10 @@ fn stop_first(scene: &Scene<'_>) -> Step {
         InstanceState::Running if !asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) => {
             super::keep::stop(scene, connection, machine)
         }
-        _ => Step::Wait(
-            Wait::progress(
-                Reason::Stopping,
-                format!("machine {} is stopped before this object goes", machine.id),
-            ),
-        ),
+        _ => Step::Wait(Wait::progress(
+            Reason::Stopping,
+            format!("machine {} is stopped before this object goes", machine.id),
+        )),
     }
 }
 

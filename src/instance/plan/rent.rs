@@ -79,7 +79,10 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
 pub(super) fn still_leaving(machine: &Machine) -> Wait {
     Wait::progress(
         Reason::Replacing,
-        format!("machine {}, an earlier one of this object, is still being deleted", machine.id),
+        format!(
+            "machine {}, an earlier one of this object, is still being deleted",
+            machine.id
+        ),
     )
 }
 
@@ -154,7 +157,8 @@ fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
     if !connection.held {
         return Step::HoldProvider;
     }
-    let fresh = |quoted: &&Quoted| quoted.generation == object.generation() && scene.now < later(quoted.at, QUOTE_HOLDS);
+    let fresh =
+        |quoted: &&Quoted| quoted.generation == object.generation() && scene.now < later(quoted.at, QUOTE_HOLDS);
     let Some(Quoted { quote, .. }) = scene.seen.memory.quote.as_ref().filter(fresh) else {
         return Step::Quote;
     };

@@ -22,7 +22,12 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     if let Some(step) = known_outcome(scene, claim) {
         return step;
     }
-    let own = scene.seen.memory.own_claim.as_ref().filter(|own| own.name == claim.name);
+    let own = scene
+        .seen
+        .memory
+        .own_claim
+        .as_ref()
+        .filter(|own| own.name == claim.name);
     let sent = scene.seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name);
     match own {
         Some(own) if sent.is_none() && claim.task.is_none() => send(scene, connection, claim, own),
@@ -41,7 +46,10 @@ fn known_outcome(scene: &Scene<'_>, claim: &Claim) -> Option<Step> {
     let unclaim = |why: String| Step::Record(vec![Change::Unclaim], Obstacle::new(Reason::Settling, why));
     let evidence = &scene.seen.evidence;
     // One that is being deleted was given up already.
-    let here = evidence.machines.iter().find(|machine| machine.state != InstanceState::Deleting);
+    let here = evidence
+        .machines
+        .iter()
+        .find(|machine| machine.state != InstanceState::Deleting);
     if let Some(machine) = here {
         return Some(bind(&machine.id, "was made for this object"));
     }
@@ -115,12 +123,10 @@ fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim, own: &OwnClai
     match scene.seen.evidence.listed {
         Some(listed) if listed > since => match &scene.seen.evidence.incomplete {
             None => Step::Create,
-            Some(why) => Step::Wait(
-                Wait::progress(
-                    Reason::Claimed,
-                    format!("claimed as {}; the cloud's list is not complete: {why}", claim.name),
-                ),
-            ),
+            Some(why) => Step::Wait(Wait::progress(
+                Reason::Claimed,
+                format!("claimed as {}; the cloud's list is not complete: {why}", claim.name),
+            )),
         },
         _ => Step::Wait(waiting().list_after(since)),
     }
@@ -183,7 +189,12 @@ fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
 fn follow(scene: &Scene<'_>, claim: &Claim, task: &str) -> Step {
     let age = Duration::try_from(scene.now.duration_since(claim.since.0)).unwrap_or_default();
     let pause = (age / 10).clamp(PATIENCE / 10, PATIENCE);
-    let due = scene.seen.memory.action.as_ref().map(|action| later(action.ended, pause));
+    let due = scene
+        .seen
+        .memory
+        .action
+        .as_ref()
+        .map(|action| later(action.ended, pause));
     match due.filter(|due| *due > scene.now) {
         None => Step::FollowTask(task.to_owned()),
         Some(due) => {

@@ -140,7 +140,11 @@ fn cycle(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transiti
         (InstanceState::Running, false) => {
             // Keeping the GPU over a restart means that it cannot be lost to somebody else meanwhile.
             let keep = restart && connection.capabilities.stop_modes.contains(&StopMode::KeepGpu);
-            Step::Stop(if keep { StopMode::KeepGpu } else { cheapest_stop(connection) })
+            Step::Stop(if keep {
+                StopMode::KeepGpu
+            } else {
+                cheapest_stop(connection)
+            })
         }
         (InstanceState::Stopped, false) => {
             let stopped = Transition {

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{AccountConfig, CredentialConfig},
-    capital_online, luchen,
-    neolink,
+    capital_online, luchen, neolink,
     pace::Pace,
     scnet, xgc,
 };

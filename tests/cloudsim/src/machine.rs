@@ -9,8 +9,7 @@ use crate::{
     cloud::Cloud,
     luchen,
     money::{Money, Rate},
-    neolink,
-    scnet, xgc,
+    neolink, scnet, xgc,
 };
 
 /// What a machine is doing, whatever the word its cloud has for it.

@@ -20,8 +20,7 @@ use crate::{
     machine::{Cause, MachineReport, Phase},
     meter::CallReport,
     money::{Money, Rate},
-    scnet,
-    neolink,
+    neolink, scnet,
     twin::{NewMachine, Twin},
     world::{Key, World},
     xgc,
@@ -152,7 +151,13 @@ impl Simulator {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             world: Mutex::new(World::new(&config)),
-            twins: vec![Box::new(xgc::Xgc), Box::new(scnet::Scnet), Box::new(luchen::Luchen), Box::new(capital_online::CapitalOnline), Box::new(neolink::Neolink)],
+            twins: vec![
+                Box::new(xgc::Xgc),
+                Box::new(scnet::Scnet),
+                Box::new(luchen::Luchen),
+                Box::new(capital_online::CapitalOnline),
+                Box::new(neolink::Neolink),
+            ],
             stop: watch::Sender::new(false),
             config,
         }
@@ -315,7 +320,9 @@ impl Simulator {
             Cloud::Xgc => {
                 xgc::pay_order(&mut self.world(), order).ok_or_else(|| ControlError::UnknownOrder(order.to_owned()))
             }
-            Cloud::Scnet | Cloud::Luchen | Cloud::CapitalOnline | Cloud::Neolink => Err(ControlError::UnknownOrder(order.to_owned())),
+            Cloud::Scnet | Cloud::Luchen | Cloud::CapitalOnline | Cloud::Neolink => {
+                Err(ControlError::UnknownOrder(order.to_owned()))
+            }
         }
     }
 

@@ -286,7 +286,10 @@ impl Seen {
         self.memory(|memory| {
             memory.quote = Some(Quoted {
                 generation: 1,
-                quote: Quote { price_per_hour, currency: None },
+                quote: Quote {
+                    price_per_hour,
+                    currency: None,
+                },
                 at: at(-1),
             });
         })
