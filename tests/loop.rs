@@ -1,10 +1,6 @@
 //! The loop, for a whole life and under every fault: no machine twice, none left behind, none that is not ours touched.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test ends where it is surprised"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
 mod model;
 

@@ -250,7 +250,10 @@ impl Stored {
     }
 
     fn create(&mut self, mut place: Place, mut object: Value) -> Answer {
-        object["metadata"]["name"].as_str().unwrap_or_default().clone_into(&mut place.2);
+        object["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .clone_into(&mut place.2);
         if self.objects.contains_key(&place) {
             return Err((409, "AlreadyExists", format!("{place:?} exists")));
         }

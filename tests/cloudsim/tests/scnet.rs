@@ -1,5 +1,10 @@
 //! `SCNet`'s twin, held to the vendor's tables by a plain HTTP client.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
+#![allow(
+    clippy::float_cmp,
+    clippy::assigning_clones,
+    reason = "amounts that are exact, and words that are short"
+)]
 
 use std::time::Duration;
 
