@@ -1,6 +1,6 @@
 //! An object with a machine: keep it as the spec asks.
 
-use super::{MOST_TRIES, PATIENCE, Scene, WINDOW, reinstall, rent, update};
+use super::{MOST_TRIES, PATIENCE, Scene, WINDOW, price, reinstall, update};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
@@ -237,10 +237,7 @@ fn note(machine: &Machine) -> String {
 fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Option<Step> {
     let object = scene.object;
     let status = object.seen();
-    let latched = status
-        .price_latch
-        .as_ref()
-        .filter(|latch| latch.generation == object.generation());
+    let latched = price::latched(scene);
     let cap = object.spec.max_price_per_hour()?;
     if latched.is_none() {
         let price = machine
@@ -257,7 +254,7 @@ fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Optio
         }
         return Some(Step::Record(
             changes,
-            rent::price_above_cap(object.spec.max_price_per_hour.as_deref(), &latch.price),
+            price::above_cap(object.spec.max_price_per_hour.as_deref(), &latch.price),
         ));
     }
     if status
@@ -267,7 +264,7 @@ fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Optio
     {
         return None;
     }
-    let why = rent::price_above_cap(object.spec.max_price_per_hour.as_deref(), &latched?.price);
+    let why = latched?;
     match machine.state {
         InstanceState::Running => Some(Step::Stop(cheapest_stop(connection))),
         InstanceState::Stopped if scene.wants_running() => Some(Step::Halt(why)),

@@ -1,6 +1,7 @@
 //! Decides. Pure: no clock, no client, no chance, so that every decision is a row in a table.
 
 mod keep;
+mod price;
 mod reinstall;
 mod release;
 mod rent;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{CLAIM_WINDOW, Scene};
+use super::{CLAIM_WINDOW, Scene, price};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::money;
@@ -141,12 +141,8 @@ fn hides_price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) ->
 fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
     let object = scene.object;
     let status = object.seen();
-    if let Some(latch) = status
-        .price_latch
-        .as_ref()
-        .filter(|latch| latch.generation == object.generation())
-    {
-        return Step::Halt(price_above_cap(object.spec.max_price_per_hour.as_deref(), &latch.price));
+    if let Some(too_dear) = price::latched(scene) {
+        return Step::Halt(too_dear);
     }
     if let Some(pause) = scene.pause() {
         return pause;
@@ -165,7 +161,7 @@ fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
     if let (Some(price), Some(cap)) = (quote.price_per_hour, object.spec.max_price_per_hour())
         && price > cap
     {
-        return Step::Halt(price_above_cap(
+        return Step::Halt(price::above_cap(
             object.spec.max_price_per_hour.as_deref(),
             &money::format(price),
         ));
@@ -185,15 +181,4 @@ fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
 
 fn has_password(secret: &SecretView) -> bool {
     matches!(secret, SecretView::Ours { data, .. } if data.get("password").is_some_and(|password| !password.is_empty()))
-}
-
-/// The obstacle of a machine that costs too much.
-pub(super) fn price_above_cap(cap: Option<&str>, price: &str) -> Obstacle {
-    Obstacle::new(
-        Reason::PriceAboveCap,
-        format!(
-            "the machine costs {price} an hour, more than spec.maxPricePerHour {}; nothing is rented or started until the spec changes",
-            cap.unwrap_or_default()
-        ),
-    )
 }

@@ -1,7 +1,7 @@
 //! Changes that take several steps: a restart, new GPUs on the same machine, a new machine in its place.
 
 use super::keep::{asked_lately, begin, cheapest_stop, exhausted, start, stop};
-use super::{DELETE_PATIENCE, MOST_TRIES, Scene, reinstall};
+use super::{DELETE_PATIENCE, MOST_TRIES, Scene, price, reinstall};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
@@ -96,18 +96,7 @@ pub(super) fn may_replace(scene: &Scene<'_>) -> Result<(), Obstacle> {
             format!("{MOST_TRIES} machines were replaced within an hour; the next one waits until that hour is over"),
         ));
     }
-    if let Some(latch) = scene
-        .object
-        .seen()
-        .price_latch
-        .filter(|latch| latch.generation == scene.object.generation())
-    {
-        return Err(super::rent::price_above_cap(
-            scene.object.spec.max_price_per_hour.as_deref(),
-            &latch.price,
-        ));
-    }
-    Ok(())
+    price::latched(scene).map_or(Ok(()), Err)
 }
 
 /// The next step of a change that was begun.
@@ -193,12 +182,9 @@ pub(super) fn end(scene: &Scene<'_>, transition: &Transition, why: &str) -> Step
 /// The machine goes, to be replaced or for good.
 fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transition: &Transition) -> Step {
     let (reason, why) = if transition.kind == TransitionKind::Discard {
-        (
-            Reason::PriceAboveCap,
-            "it costs more than spec.maxPricePerHour, and nobody has used it",
-        )
+        (Reason::PriceAboveCap, price::why_discarded(scene))
     } else {
-        (Reason::Replacing, "it is replaced, as spec.updatePolicy says")
+        (Reason::Replacing, "it is replaced, as spec.updatePolicy says".to_owned())
     };
     let under_way = machine.state == InstanceState::Deleting
         || asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
@@ -215,5 +201,5 @@ fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transi
     if machine.state == InstanceState::Running && !connection.capabilities.deletes_running {
         return stop(scene, connection, machine);
     }
-    Step::Delete(machine.id.clone(), why.to_owned())
+    Step::Delete(machine.id.clone(), why)
 }
