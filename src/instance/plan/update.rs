@@ -184,7 +184,10 @@ fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Machine, transi
     let (reason, why) = if transition.kind == TransitionKind::Discard {
         (Reason::PriceAboveCap, price::why_discarded(scene))
     } else {
-        (Reason::Replacing, "it is replaced, as spec.updatePolicy says".to_owned())
+        (
+            Reason::Replacing,
+            "it is replaced, as spec.updatePolicy says".to_owned(),
+        )
     };
     let under_way = machine.state == InstanceState::Deleting
         || asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
