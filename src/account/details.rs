@@ -2,7 +2,12 @@
 //! changes, and remembered until it changes again.
 
 use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
 
+use super::Account;
+use super::interests::Interest;
+use super::presence::given_name;
+use crate::api::remote_name::Installation;
 use crate::provider::{Machine, Result};
 
 /// A machine that is not all told yet is asked about with the first, second, fourth, eighth list, and from then on
@@ -78,6 +83,30 @@ impl Details {
                 row.clone_from(shown);
             }
         }
+    }
+}
+
+impl Account {
+    /// The machines of a list that are to be described: those that an object holds, looks for or was to have, whose row
+    /// has changed.
+    pub fn to_describe(&self, rows: &[Machine], installation: &Installation) -> Vec<Machine> {
+        let state = self.state();
+        let is_ours = |machine: &Machine| {
+            let sought = |interest: &Interest| interest.subject.instance_id.as_ref() == Some(&machine.id);
+            state.ledger.is_held(&machine.id)
+                || given_name(machine, installation).is_some()
+                || state.interests.values().any(sought)
+        };
+        self.details().due(rows, is_ours)
+    }
+
+    /// Puts what was described, now or before, in place of the rows of a list.
+    pub fn described(&self, rows: &mut [Machine], answers: Vec<(String, Result<Machine>)>) {
+        self.details().merge(rows, answers);
+    }
+
+    fn details(&self) -> MutexGuard<'_, Details> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

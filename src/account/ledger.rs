@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Account;
 use crate::api::GpuInstance;
 use crate::api::instance::StopMode;
 use crate::api::money::{self, Decimal};
@@ -136,6 +137,47 @@ impl Ledger {
         holding.claimed = true;
         holding.price = price.unwrap_or_default();
         Ok(())
+    }
+}
+
+impl Account {
+    /// Records what an instance holds, as its own status says.
+    pub fn record(&self, uid: &str, holding: Holding) {
+        self.state().ledger.record(uid, holding);
+    }
+
+    /// Whether this object holds, or has reserved, anything.
+    #[must_use]
+    pub fn holds(&self, uid: &str) -> bool {
+        self.state().ledger.holds(uid)
+    }
+
+    /// How often room was made: a pause for want of room is over when this has moved.
+    #[must_use]
+    pub fn room_made(&self) -> u64 {
+        self.state().ledger.room_made()
+    }
+
+    /// Reserves what a start may cost, within the limits; the error says what is in the way.
+    pub fn reserve_start(&self, uid: &str, price: Option<Decimal>, limits: &Limits) -> Result<(), String> {
+        self.state().ledger.reserve_price(uid, price, limits)
+    }
+
+    /// Reserves room within the limits; the error says what is in the way.
+    pub fn reserve(&self, uid: &str, price: Option<Decimal>, limits: &Limits) -> Result<(), String> {
+        self.state().ledger.reserve(uid, price, limits)
+    }
+
+    /// The other object that holds this machine.
+    #[must_use]
+    pub fn holder(&self, instance_id: &str, except: &str) -> Option<String> {
+        self.state().ledger.holder(instance_id, except).map(ToOwned::to_owned)
+    }
+
+    /// Whether any object holds this machine.
+    #[must_use]
+    pub fn is_held(&self, instance_id: &str) -> bool {
+        self.state().ledger.is_held(instance_id)
     }
 }
 

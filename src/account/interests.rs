@@ -1,0 +1,132 @@
+//! What the instances of an account look for, and who of them is to be woken.
+
+use super::lists::{FAILURES_OF_AN_OUTAGE, Outage, lasting};
+use super::presence::{Absence, Subject};
+use super::{Account, Holding, InstanceRef, State};
+use crate::provider::Machine;
+use jiff::Timestamp;
+
+/// When an instance wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// When its machine changes.
+    OnChange,
+    /// After every list: it gathers evidence or waits for a step of the cloud's.
+    EveryList,
+}
+
+/// What one instance looks for, and what the lists have told of it.
+#[derive(Debug)]
+pub(super) struct Interest {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) subject: Subject,
+    pub(super) wake: Wake,
+    pub(super) waits_for_room: bool,
+    pub(super) absence: Absence,
+    pub(super) seen: Vec<Machine>,
+}
+
+/// What the lists say of one instance.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// When the last list was begun; `None` before the first.
+    pub listed: Option<Timestamp>,
+    /// Why the last list does not prove absence.
+    pub incomplete: Option<String>,
+    /// The machines that are the instance's: the bound one, and those with its derived names.
+    pub machines: Vec<Machine>,
+    /// How well their absence is proven.
+    pub absence: Absence,
+    /// The cloud could not be asked, twice in a row or more.
+    pub outage: Option<Outage>,
+}
+
+/// One place that becomes free is for one of those that wait: waking them all would be work for nothing.
+const MOST_WOKEN_FOR_ROOM: usize = 4;
+
+impl Account {
+    /// Says what an instance looks for, and reads the evidence. Looking for something else starts the evidence over.
+    pub fn watch(&self, instance: InstanceRef, subject: Subject) -> Evidence {
+        let mut state = self.state();
+        let state = &mut *state;
+        let latest = state.latest.clone();
+        let machines = latest.as_ref().map_or_else(Vec::new, |snapshot| {
+            snapshot.find(&subject).into_iter().cloned().collect()
+        });
+        let interest = state.interests.entry(subject.uid.clone()).or_insert_with(|| Interest {
+            namespace: instance.namespace,
+            name: instance.name,
+            subject: subject.clone(),
+            wake: Wake::OnChange,
+            waits_for_room: false,
+            absence: Absence::default(),
+            seen: Vec::new(),
+        });
+        if interest.subject != subject {
+            interest.absence = Absence::default();
+            interest.subject = subject;
+        }
+        interest.seen.clone_from(&machines);
+        let region = interest.subject.region.as_deref();
+        let outage = state
+            .outage
+            .as_ref()
+            .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
+        Evidence {
+            listed: latest.as_ref().map(|snapshot| snapshot.begun),
+            incomplete: latest.as_ref().and_then(|snapshot| snapshot.listing.proof.gap(region)),
+            machines,
+            absence: interest.absence,
+            outage: outage.or_else(|| lasting(&state.unread, region)).cloned(),
+        }
+    }
+
+    /// Changes when an instance is woken, once it is known what it waits for; `true` if the account must be listed
+    /// faster for it from now on.
+    pub fn wake_on(&self, uid: &str, wake: Wake) -> bool {
+        let mut state = self.state();
+        let before = state
+            .interests
+            .get_mut(uid)
+            .map(|interest| std::mem::replace(&mut interest.wake, wake));
+        wake == Wake::EveryList && before == Some(Wake::OnChange)
+    }
+
+    /// Says whether an instance waits for room within the limits.
+    pub fn wait_for_room(&self, uid: &str, waits: bool) {
+        if let Some(interest) = self.state().interests.get_mut(uid) {
+            interest.waits_for_room = waits;
+        }
+    }
+
+    /// Some of those that wait for room, in turn.
+    #[must_use]
+    pub fn next_for_room(&self) -> Vec<InstanceRef> {
+        let state = self.state();
+        let waiting = state.interests.values().filter(|interest| interest.waits_for_room);
+        waiting.take(MOST_WOKEN_FOR_ROOM).map(Interest::instance).collect()
+    }
+
+    /// Forgets an instance that is gone.
+    pub fn forget(&self, uid: &str) {
+        let mut state = self.state();
+        state.interests.remove(uid);
+        state.ledger.record(uid, Holding::default());
+    }
+}
+
+impl State {
+    pub(super) fn everyone(&self) -> Vec<InstanceRef> {
+        self.interests.values().map(Interest::instance).collect()
+    }
+}
+
+impl Interest {
+    pub(super) fn instance(&self) -> InstanceRef {
+        InstanceRef {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
+    }
+}

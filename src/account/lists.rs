@@ -1,0 +1,189 @@
+//! The lists of an account: when the next one is due, what they show, and that there was none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::interests::Wake;
+use super::presence::{Snapshot, given_name};
+use super::{Account, InstanceRef, State};
+use crate::api::remote_name::Installation;
+use crate::provider::{self, Machine};
+
+/// The cloud could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// What went wrong last.
+    pub error: provider::Error,
+    /// How many times in a row.
+    pub failures: u32,
+}
+
+/// How often an account is listed while something in it is on its way.
+const TRANSITION_INTERVAL: Duration = Duration::from_secs(2);
+/// Least time between two lists that instances ask for, so that a burst of them shares one.
+const DEMAND_GAP: Duration = Duration::from_millis(250);
+/// One failure is a hiccup, two are an outage: status is written for outages only.
+pub(super) const FAILURES_OF_AN_OUTAGE: u32 = 2;
+
+impl Account {
+    /// Asks for a list begun after this moment.
+    pub fn want_list_after(&self, moment: Timestamp) {
+        let mut state = self.state();
+        state.wanted = state.wanted.max(Some(moment));
+    }
+
+    /// How long until the account should be listed again; zero if now.
+    #[must_use]
+    pub fn next_list_in(&self, now: Timestamp, interval: Duration) -> Duration {
+        let state = self.state();
+        let Some(latest) = &state.latest else {
+            return Duration::ZERO;
+        };
+        let elapsed = Duration::try_from(now.duration_since(latest.begun)).unwrap_or_default();
+        let pause = if state.wanted.is_some_and(|wanted| wanted >= latest.begun) {
+            DEMAND_GAP
+        } else if state
+            .interests
+            .values()
+            .any(|interest| interest.wake == Wake::EveryList)
+        {
+            TRANSITION_INTERVAL.min(interval)
+        } else {
+            interval
+        };
+        pause.saturating_sub(elapsed)
+    }
+
+    /// Takes in a list, and tells which instances it concerns.
+    pub fn listed(&self, snapshot: Snapshot, installation: &Installation) -> Vec<InstanceRef> {
+        let mut state = self.state();
+        let recovered = state
+            .outage
+            .take()
+            .is_some_and(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
+        let unread = unread(&snapshot, &state.unread);
+        let before = std::mem::replace(&mut state.unread, unread.clone());
+        let mut concerned = Vec::new();
+        for interest in state.interests.values_mut() {
+            let machines = snapshot.find(&interest.subject);
+            let region = interest.subject.region.as_deref();
+            let kind = |unread| lasting(unread, region).map(|outage| outage.error.kind);
+            let recovered = recovered || kind(&before) != kind(&unread);
+            interest.absence.observe(
+                !machines.is_empty(),
+                &snapshot.listing.proof,
+                region,
+                snapshot.begun,
+                interest.subject.not_before,
+            );
+            let changed =
+                interest.seen.len() != machines.len() || interest.seen.iter().zip(&machines).any(|(a, b)| a != *b);
+            if recovered || changed || interest.wake == Wake::EveryList {
+                concerned.push(interest.instance());
+            }
+        }
+        state.note_names(&snapshot, installation);
+        state.latest = Some(Arc::new(snapshot));
+        concerned
+    }
+
+    /// Takes in that the cloud could not be asked, and tells which instances it concerns.
+    pub fn unreachable(&self, error: provider::Error) -> Vec<InstanceRef> {
+        let mut state = self.state();
+        let failures = state.outage.as_ref().map_or(0, |outage| outage.failures) + 1;
+        let news = failures == FAILURES_OF_AN_OUTAGE
+            || (failures > FAILURES_OF_AN_OUTAGE
+                && state
+                    .outage
+                    .as_ref()
+                    .is_some_and(|outage| outage.error.kind != error.kind));
+        state.outage = Some(Outage { error, failures });
+        if news { state.everyone() } else { Vec::new() }
+    }
+
+    /// How many times in a row the cloud could not be asked.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.state().outage.as_ref().map_or(0, |outage| outage.failures)
+    }
+
+    /// What went wrong, if the cloud could not be asked twice in a row or more.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.state()
+            .outage
+            .clone()
+            .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE)
+    }
+
+    /// The last list.
+    #[must_use]
+    pub fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.state().latest.clone()
+    }
+
+    /// Machines that came up after `since`, that no object holds and whose name explains nothing, on an account
+    /// where no name has proved to be kept: any of them may be what a lost reply has made.
+    #[must_use]
+    pub fn unexplained_since(&self, since: Timestamp, installation: &Installation) -> Vec<String> {
+        let state = self.state();
+        let Some(latest) = state.latest.as_ref().filter(|_| !state.names_kept) else {
+            return Vec::new();
+        };
+        let newcomer = |machine: &&Machine| {
+            let first_seen = state.first_seen.get(&machine.id).is_none_or(|first| *first > since);
+            // A cloud's clock may run behind ours.
+            let made_later = machine
+                .created_at
+                .is_none_or(|made| made.duration_since(since).as_secs() > -120);
+            first_seen && made_later
+        };
+        latest
+            .listing
+            .machines
+            .iter()
+            .filter(newcomer)
+            .filter(|machine| !state.ledger.is_held(&machine.id))
+            .filter(|machine| given_name(machine, installation).is_none())
+            .map(|machine| machine.id.clone())
+            .collect()
+    }
+}
+
+impl State {
+    fn note_names(&mut self, snapshot: &Snapshot, installation: &Installation) {
+        let machines = &snapshot.listing.machines;
+        self.names_kept |= machines
+            .iter()
+            .any(|machine| given_name(machine, installation).is_some());
+        for machine in machines {
+            self.first_seen.entry(machine.id.clone()).or_insert(snapshot.begun);
+        }
+        if snapshot.listing.proof == provider::Proof::Complete {
+            self.first_seen.retain(|id, _| snapshot.machine(id).is_some());
+        }
+    }
+}
+
+/// The regions that a list could not read, and for how many lists by now.
+fn unread(snapshot: &Snapshot, before: &BTreeMap<String, Outage>) -> BTreeMap<String, Outage> {
+    let provider::Proof::Except(unread) = &snapshot.listing.proof else {
+        return BTreeMap::new();
+    };
+    let counted = unread.iter().map(|(region, error)| {
+        let failures = before.get(region).map_or(0, |outage| outage.failures) + 1;
+        let error = error.clone();
+        (region.clone(), Outage { error, failures })
+    });
+    counted.collect()
+}
+
+/// What keeps a region from being read, if it does so for more than one list.
+pub(super) fn lasting<'a>(unread: &'a BTreeMap<String, Outage>, region: Option<&str>) -> Option<&'a Outage> {
+    unread
+        .get(region?)
+        .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE)
+}

@@ -1,0 +1,141 @@
+//! Lists an account when it is time, with all that its instances need to be in the list.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use kube::ResourceExt;
+use tracing::{info, warn};
+
+use super::Ticker;
+use crate::account::resolve::ProviderKey;
+use crate::account::sessions::{Connected, Obstacle, Session};
+use crate::account::{Account, Snapshot};
+use crate::api::condition::Reason;
+use crate::provider::{Detail, Kind, Listing, Scope};
+
+/// A balance is read this often: it changes all the time, and status must not.
+const BALANCE_INTERVAL: Duration = Duration::from_hours(1);
+/// Machines that are described at the same time.
+const DESCRIBED_AT_ONCE: usize = 4;
+
+impl Ticker {
+    /// Lists the account if it is time, and says when it will be time again.
+    pub(super) async fn look(&self, connected: &Connected) -> Duration {
+        let provider = &connected.provider;
+        let account = &connected.account;
+        let now = self.environment.now();
+        let requested = self
+            .memory()
+            .get(&provider.key)
+            .and_then(|memory| memory.requested_at.clone());
+        if provider.requested_at != requested {
+            self.remember(&provider.key, |memory| {
+                memory.requested_at.clone_from(&provider.requested_at);
+            });
+            account.want_list_after(now);
+        }
+        if account.failures() > 0 || account.next_list_in(now, provider.poll_interval()).is_zero() {
+            self.list(connected).await;
+        }
+        if account.failures() > 0 {
+            return self.pause_after_failure(provider);
+        }
+        self.remember(&provider.key, |memory| memory.failures = 0);
+        self.read_balance(connected).await;
+        account
+            .next_list_in(self.environment.now(), provider.poll_interval())
+            .max(Duration::from_millis(20))
+    }
+
+    async fn list(&self, connected: &Connected) {
+        let account = &connected.account;
+        let begun = self.environment.now();
+        let scope = self.scope(account);
+        let concerned = match connected.driver.list(&scope).await {
+            Ok(mut listing) => {
+                self.describe(connected, &mut listing).await;
+                let snapshot = Snapshot::new(begun, listing, &self.installation);
+                account.listed(snapshot, &self.installation)
+            }
+            Err(error) => {
+                warn!(provider = %connected.provider.key, account = account.key.id, %error, "the account could not be listed");
+                if error.kind == Kind::Unauthorized {
+                    // Whether the key was changed, or really is no good, is found out at once by connecting anew.
+                    self.sessions.set(
+                        &connected.provider.key,
+                        Session::Obstructed(Obstacle::new(Reason::CredentialsRejected, error.message.clone())),
+                    );
+                }
+                account.unreachable(error)
+            }
+        };
+        for instance in concerned {
+            (self.wake)(instance);
+        }
+    }
+
+    /// Adds what the list does not show, where the cloud tells it machine by machine.
+    async fn describe(&self, connected: &Connected, listing: &mut Listing) {
+        let (account, driver) = (&connected.account, &connected.driver);
+        if driver.capabilities().detail == Detail::InList {
+            return;
+        }
+        let due = account.to_describe(&listing.machines, &self.installation);
+        let asked = due.into_iter().map(|row| async move {
+            let answer = driver.describe(&row).await;
+            (row.id, answer)
+        });
+        let answers: Vec<_> = stream::iter(asked).buffer_unordered(DESCRIBED_AT_ONCE).collect().await;
+        account.described(&mut listing.machines, answers);
+    }
+
+    /// The regions of all instances that use the account, through whichever provider; also through one that cannot be
+    /// used just now, if they hold something: a list without their region would prove their machines absent.
+    fn scope(&self, account: &Account) -> Scope {
+        let connected = self.sessions.of_account(&account.key);
+        let mut scope = Scope::default();
+        for guarded in self.cache.instances() {
+            let Ok(instance) = &guarded.0 else { continue };
+            let status = instance.status.as_ref();
+            let holds = status.is_some_and(|status| {
+                let is_bound = status.claim.is_some() || status.instance_id.is_some();
+                is_bound && status.account_id.as_ref() == Some(&account.key.id)
+            });
+            let namespace = guarded.namespace().unwrap_or_default();
+            let provider = ProviderKey::of(&instance.spec.provider_ref, &namespace);
+            if !holds && connected.iter().all(|connected| connected.provider.key != provider) {
+                continue;
+            }
+            let told = status.and_then(|status| status.region.clone());
+            let Some(region) = instance.spec.region().map(ToOwned::to_owned).or(told) else {
+                continue;
+            };
+            if holds {
+                scope.held.insert(region.clone());
+            }
+            scope.regions.insert(region);
+        }
+        scope
+    }
+
+    async fn read_balance(&self, connected: &Connected) {
+        let now = self.environment.now();
+        let read_at = self
+            .memory()
+            .get(&connected.provider.key)
+            .and_then(|memory| memory.balance_read_at);
+        let due = read_at
+            .is_none_or(|at| Duration::try_from(now.duration_since(at)).is_ok_and(|age| age >= BALANCE_INTERVAL));
+        if !due {
+            return;
+        }
+        let balance = connected.driver.balance().await;
+        self.remember(&connected.provider.key, |memory| {
+            memory.balance_read_at = Some(now);
+            match balance {
+                Ok(balance) => memory.balance = balance,
+                Err(error) => info!(provider = %connected.provider.key, %error, "the balance could not be read"),
+            }
+        });
+    }
+}
