@@ -1,17 +1,15 @@
 //! An object with a machine: keep it as the spec asks.
 
-use super::{MOST_TRIES, PATIENCE, Scene, WINDOW, price, reinstall, update};
+use super::{Scene, note, patience, price, reinstall, replace, switch, transition, update};
 use crate::account::{Obstacle, attempt_of};
+use crate::api::BINDING_ANNOTATION;
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
-use crate::api::status::{InstanceState, PriceLatch, Transition, TransitionKind, Tries};
-use crate::api::{BINDING_ANNOTATION, money};
+use crate::api::status::{InstanceState, TransitionKind};
 use crate::instance::memory::ActionKind;
 use crate::instance::observation::{Connection, InstanceView, later};
 use crate::instance::step::{Change, Standing, Step, Wait};
 use crate::provider::Machine;
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// The next step for a machine.
 pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
@@ -55,15 +53,9 @@ fn extra(scene: &Scene<'_>, bound: &str) -> Option<String> {
     let extra = machines
         .filter(|machine| machine.id != bound && machine.state != InstanceState::Deleting)
         .find(|machine| attempt_of(machine, scene.object.id(), &scene.seen.installation).is_some())?;
-    let later = asked_lately(scene, &extra.id, ActionKind::Delete, super::DELETE_PATIENCE) || scene.pause().is_some();
+    let later =
+        patience::asked_lately(scene, &extra.id, ActionKind::Delete, super::DELETE_PATIENCE) || scene.pause().is_some();
     (!later).then(|| extra.id.clone())
-}
-
-/// Whether this was asked of the cloud so lately that its lists may not show it yet.
-pub(super) fn asked_lately(scene: &Scene<'_>, id: &str, kind: ActionKind, patience: std::time::Duration) -> bool {
-    scene.seen.memory.action.as_ref().is_some_and(|action| {
-        action.instance_id == id && action.kind == kind && scene.now < later(action.ended, patience)
-    })
 }
 
 fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
@@ -93,7 +85,7 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
         return Step::Forget(changes, Obstacle::new(reason, format!("machine {id} is gone")));
     }
     if object.spec.update_policy == UpdatePolicy::Recreate && scene.wants_running() {
-        return match update::may_replace(scene) {
+        return match replace::may_replace(scene) {
             Ok(()) => Step::Forget(
                 vec![Change::Unbind, Change::Transition(None), Change::CountReplacement],
                 Obstacle::new(
@@ -115,10 +107,10 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
 }
 
 fn present(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
-    if let Some(wait) = until_it_shows(scene, machine) {
+    if let Some(wait) = patience::until_it_shows(scene, machine) {
         return wait;
     }
-    if let Some(step) = price(scene, connection, machine) {
+    if let Some(step) = price::keep_to_cap(scene, connection, machine) {
         return step;
     }
     if let Some(transition) = &scene.object.seen().transition {
@@ -132,8 +124,8 @@ fn present(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
     }
     match machine.state {
         InstanceState::Failed if scene.object.spec.update_policy == UpdatePolicy::Recreate && scene.wants_running() => {
-            match update::may_replace(scene) {
-                Ok(()) => begin(
+            match replace::may_replace(scene) {
+                Ok(()) => transition::begin(
                     scene,
                     TransitionKind::Replace,
                     format!("machine {} failed; it is replaced", machine.id),
@@ -157,7 +149,7 @@ fn present(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
                 machine.id, machine.cloud_state, connection.account.id
             ),
         )),
-        InstanceState::Expired => expired(machine),
+        InstanceState::Expired => switch::expired(machine),
         InstanceState::Running => {
             update::plan(scene, connection, machine).unwrap_or_else(|| running(scene, connection, machine))
         }
@@ -177,39 +169,6 @@ fn present(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
     }
 }
 
-/// After a call, lists may show the state from before for a while: the call is not repeated meanwhile.
-fn until_it_shows(scene: &Scene<'_>, machine: &Machine) -> Option<Step> {
-    let action = scene
-        .seen
-        .memory
-        .action
-        .as_ref()
-        .filter(|action| action.instance_id == machine.id)?;
-    let listed_since = scene.seen.evidence.listed.is_some_and(|listed| listed > action.ended);
-    let unchanged = machine.state == action.before;
-    let patience = if action.kind == ActionKind::Delete {
-        super::DELETE_PATIENCE
-    } else {
-        PATIENCE
-    };
-    let waiting = !listed_since || (unchanged && scene.now < later(action.ended, patience));
-    waiting.then(|| {
-        let (reason, doing) = match action.kind {
-            ActionKind::Start => (Reason::Starting, "starting"),
-            ActionKind::Stop => (Reason::Stopping, "stopping"),
-            ActionKind::Restart => (Reason::Restarting, "restarting"),
-            ActionKind::SaveImage => (Reason::SavingImage, "being saved as an image"),
-            ActionKind::Update => (Reason::Reshaping, "being changed"),
-            ActionKind::Delete => (Reason::Deleting, "being deleted"),
-        };
-        Step::Wait(
-            Wait::progress(reason, format!("machine {} is {doing}", machine.id))
-                .until(later(action.ended, patience))
-                .list_after(action.ended),
-        )
-    })
-}
-
 fn on_its_way(machine: &Machine) -> Option<Step> {
     let (reason, doing) = match machine.state {
         InstanceState::Creating | InstanceState::Pending => (Reason::Creating, "being made"),
@@ -226,72 +185,11 @@ fn on_its_way(machine: &Machine) -> Option<Step> {
     )))
 }
 
-fn note(machine: &Machine) -> String {
-    machine
-        .note
-        .as_ref()
-        .map_or_else(String::new, |note| format!(": {note}"))
-}
-
-/// A machine above the cap: never started, never kept running. One that nobody has used is given back.
-fn price(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Option<Step> {
-    let object = scene.object;
-    let status = object.seen();
-    let latched = price::latched(scene);
-    let cap = object.spec.max_price_per_hour()?;
-    if latched.is_none() {
-        let price = machine
-            .price_per_hour
-            .or_else(|| status.quoted_price())
-            .filter(|price| *price > cap)?;
-        let latch = PriceLatch {
-            price: money::format(price),
-            generation: object.generation(),
-        };
-        let mut changes = vec![Change::PriceLatch(latch.clone())];
-        if !status.was_ready {
-            changes.push(transition(scene, TransitionKind::Discard));
-        }
-        return Some(Step::Record(
-            changes,
-            price::above_cap(object.spec.max_price_per_hour.as_deref(), &latch.price),
-        ));
-    }
-    if status
-        .transition
-        .as_ref()
-        .is_some_and(|transition| transition.kind == TransitionKind::Discard)
-    {
-        return None;
-    }
-    let why = latched?;
-    match machine.state {
-        InstanceState::Running => Some(Step::Stop(cheapest_stop(connection))),
-        InstanceState::Stopped if scene.wants_running() => Some(Step::Halt(why)),
-        _ => None,
-    }
-}
-
-/// The way to stop that costs least.
-pub(super) fn cheapest_stop(connection: &Connection) -> StopMode {
-    connection.capabilities.stop_mode(None)
-}
-
-fn expired(machine: &Machine) -> Step {
-    Step::Halt(Obstacle::new(
-        Reason::Expired,
-        format!(
-            "the paid or allowed time of machine {} is over ({}); it is not started again unasked",
-            machine.id, machine.cloud_state
-        ),
-    ))
-}
-
 fn running(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
     let object = scene.object;
     let status = object.seen();
     if !scene.wants_running() {
-        return stop(scene, connection, machine);
+        return switch::stop(scene, connection, machine);
     }
     if status.snapshot.is_some() {
         return Step::Record(
@@ -303,7 +201,7 @@ fn running(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
         return Step::Halt(bar.clone());
     }
     if object.spec.restarted_at.is_some() && object.spec.restarted_at != status.last_restarted_at {
-        return begin(
+        return transition::begin(
             scene,
             TransitionKind::Restart,
             "spec.restartedAt has a new time".to_owned(),
@@ -316,33 +214,6 @@ fn running(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
         });
     }
     Step::Rest
-}
-
-/// Stops a running machine, with an image saved first where the spec asks for it.
-pub(super) fn stop(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
-    let wants_snapshot = scene.object.spec.snapshot_on_stop.is_some() && !connection.capabilities.snapshot_with_stop;
-    if wants_snapshot && machine.state == InstanceState::Running {
-        match &scene.object.seen().snapshot {
-            None => {
-                return Step::Record(
-                    vec![Change::SnapshotTaken],
-                    Obstacle::new(Reason::SavingImage, "an image is saved before the stop"),
-                );
-            }
-            // Written down, but not yet carried out by this process or shown by the cloud.
-            Some(taken) if !image_was_asked_for(scene, machine, taken.at.0) => return Step::SaveImage,
-            Some(_) => {}
-        }
-    }
-    Step::Stop(connection.capabilities.stop_mode(scene.object.spec.stop_mode))
-}
-
-/// Whether the image was asked for: by this process, or long enough ago that another must have done it.
-fn image_was_asked_for(scene: &Scene<'_>, machine: &Machine, taken: Timestamp) -> bool {
-    let by_us = scene.seen.memory.action.as_ref().is_some_and(|action| {
-        action.kind == ActionKind::SaveImage && action.instance_id == machine.id && action.ended >= taken
-    });
-    by_us || scene.now > later(taken, std::time::Duration::from_mins(2))
 }
 
 fn stopped(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
@@ -370,62 +241,5 @@ fn stopped(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Ste
         }
         return Step::Rest;
     }
-    start(scene, connection, machine)
-}
-
-/// Starts a stopped machine, unless its time is over, its namespace may not, or it was tried too often.
-pub(super) fn start(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
-    let status = scene.object.seen();
-    if machine.expired {
-        return expired(machine);
-    }
-    if let Some(bar) = &connection.forbidden {
-        return Step::Halt(bar.clone());
-    }
-    if let Some(pause) = scene.pause() {
-        return pause;
-    }
-    let new_spec = status.observed_generation != Some(scene.object.generation());
-    if !new_spec && exhausted(status.starts.as_ref(), scene.now) {
-        return Step::Halt(Obstacle::new(
-            Reason::Failed,
-            format!(
-                "machine {} was started {MOST_TRIES} times within an hour and is stopped again ({}{}); it is not started again until the spec changes or an hour has passed",
-                machine.id,
-                machine.cloud_state,
-                note(machine)
-            ),
-        ));
-    }
-    Step::Start(update::at_start(scene))
-}
-
-/// Whether something was tried as often as it may be.
-pub(super) fn exhausted(tries: Option<&Tries>, now: Timestamp) -> bool {
-    tries.is_some_and(|tries| tries.count >= MOST_TRIES && now < later(tries.since.0, WINDOW))
-}
-
-/// Writes down the beginning of a change in several steps.
-pub(super) fn begin(scene: &Scene<'_>, kind: TransitionKind, why: String) -> Step {
-    let reason = match kind {
-        TransitionKind::Restart => Reason::Restarting,
-        TransitionKind::Reshape => Reason::Reshaping,
-        TransitionKind::Discard => Reason::PriceAboveCap,
-        TransitionKind::Reinstall => Reason::Reinstalling,
-        TransitionKind::Replace | TransitionKind::Unknown => Reason::Replacing,
-    };
-    let mut changes = vec![transition(scene, kind)];
-    // What the user asks for is not a start against the cloud's will.
-    if matches!(kind, TransitionKind::Restart | TransitionKind::Reshape) && scene.object.seen().starts.is_some() {
-        changes.push(Change::ForgetStarts);
-    }
-    Step::Record(changes, Obstacle::new(reason, why))
-}
-
-fn transition(scene: &Scene<'_>, kind: TransitionKind) -> Change {
-    Change::Transition(Some(Transition {
-        kind,
-        since: Time(scene.now),
-        stopped: false,
-    }))
+    switch::start(scene, connection, machine)
 }

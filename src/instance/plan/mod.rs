@@ -1,11 +1,16 @@
 //! Decides. Pure: no clock, no client, no chance, so that every decision is a row in a table.
 
+mod difference;
 mod keep;
+mod patience;
 mod price;
 mod reinstall;
 mod release;
 mod rent;
+mod replace;
 mod settle;
+mod switch;
+mod transition;
 mod update;
 
 use jiff::Timestamp;
@@ -17,6 +22,7 @@ use crate::account::{Obstacle, verdict};
 use crate::api::GpuInstance;
 use crate::api::condition::Reason;
 use crate::api::instance::Power;
+use crate::provider::Machine;
 
 /// How long a claim may wait for its call to be sent. Whoever finds somebody else's claim waits this long, and more.
 pub const CLAIM_WINDOW: Duration = Duration::from_mins(1);
@@ -213,6 +219,14 @@ pub fn verb(step: &Step) -> &'static str {
         Step::LetGo => "let go",
         Step::DropFinalizer(_) => "drop the finalizer",
     }
+}
+
+/// What the cloud adds to a machine's state, to be put behind it.
+fn note(machine: &Machine) -> String {
+    machine
+        .note
+        .as_ref()
+        .map_or_else(String::new, |note| format!(": {note}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! A new image on the same machine, where the password is ours to choose. The new one is stored beside the old one
 //! before the call that sets it, and takes its place once the cloud shows that the reinstall is over.
 
-use super::update::{drift, end};
+use super::difference::drift;
+use super::transition::end;
 use super::{PATIENCE, Scene, rent};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;

@@ -1,6 +1,6 @@
 //! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
 
-use super::keep::asked_lately;
+use super::patience::asked_lately;
 use super::{DELETE_PATIENCE, Scene, settle};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
@@ -72,7 +72,7 @@ fn stop_first(scene: &Scene<'_>) -> Step {
     match machine.state {
         InstanceState::Stopped | InstanceState::Frozen | InstanceState::Expired | InstanceState::Failed => Step::LetGo,
         InstanceState::Running if !asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) => {
-            super::keep::stop(scene, connection, machine)
+            super::switch::stop(scene, connection, machine)
         }
         _ => Step::Wait(Wait::progress(
             Reason::Stopping,
@@ -108,7 +108,7 @@ fn delete(scene: &Scene<'_>) -> Step {
         if asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) {
             return Step::Wait(deleting(&machine.id));
         }
-        return Step::Stop(super::keep::cheapest_stop(connection));
+        return Step::Stop(super::switch::cheapest_stop(connection));
     }
     if is_on_its_way_down(scene, connection, machine) {
         return Step::Wait(deleting(&machine.id));

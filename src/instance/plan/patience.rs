@@ -1,0 +1,49 @@
+//! After a call, the lists may lag: how long they are not yet believed to show what it did.
+
+use super::{DELETE_PATIENCE, PATIENCE, Scene};
+use crate::api::condition::Reason;
+use crate::instance::memory::ActionKind;
+use crate::instance::observation::later;
+use crate::instance::step::{Step, Wait};
+use crate::provider::Machine;
+use std::time::Duration;
+
+/// Whether this was asked of the cloud so lately that its lists may not show it yet.
+pub(super) fn asked_lately(scene: &Scene<'_>, id: &str, kind: ActionKind, patience: Duration) -> bool {
+    scene.seen.memory.action.as_ref().is_some_and(|action| {
+        action.instance_id == id && action.kind == kind && scene.now < later(action.ended, patience)
+    })
+}
+
+/// After a call, lists may show the state from before for a while: the call is not repeated meanwhile.
+pub(super) fn until_it_shows(scene: &Scene<'_>, machine: &Machine) -> Option<Step> {
+    let action = scene
+        .seen
+        .memory
+        .action
+        .as_ref()
+        .filter(|action| action.instance_id == machine.id)?;
+    let listed_since = scene.seen.evidence.listed.is_some_and(|listed| listed > action.ended);
+    let unchanged = machine.state == action.before;
+    let patience = if action.kind == ActionKind::Delete {
+        DELETE_PATIENCE
+    } else {
+        PATIENCE
+    };
+    let waiting = !listed_since || (unchanged && scene.now < later(action.ended, patience));
+    waiting.then(|| {
+        let (reason, doing) = match action.kind {
+            ActionKind::Start => (Reason::Starting, "starting"),
+            ActionKind::Stop => (Reason::Stopping, "stopping"),
+            ActionKind::Restart => (Reason::Restarting, "restarting"),
+            ActionKind::SaveImage => (Reason::SavingImage, "being saved as an image"),
+            ActionKind::Update => (Reason::Reshaping, "being changed"),
+            ActionKind::Delete => (Reason::Deleting, "being deleted"),
+        };
+        Step::Wait(
+            Wait::progress(reason, format!("machine {} is {doing}", machine.id))
+                .until(later(action.ended, patience))
+                .list_after(action.ended),
+        )
+    })
+}
