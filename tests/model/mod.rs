@@ -1,7 +1,6 @@
 //! The operator's real loop against an API server and a cloud in memory, in virtual time, all by a seed.
 
 mod api_server;
-mod capabilities;
 mod cloud;
 mod process;
 mod queue;
@@ -11,12 +10,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gpu_instance_operator::api::Cloud as Name;
 use gpu_instance_operator::api::remote_name::object_key;
 use gpu_instance_operator::api::status::InstanceState;
 use serde_json::{Value, json};
 
 pub use api_server::ApiServer;
-pub use cloud::{Cloud, Rented};
+pub use cloud::{Cloud, Profile, REGIONS, Rented};
 pub use process::Process;
 pub use world::{Effect, Fate, Weather, World};
 
@@ -39,21 +39,31 @@ pub struct Model {
 
 /// Runs a life of the model in virtual time, and tells what went wrong in it.
 pub fn run<F: Future<Output = Result<(), String>>>(seed: u64, life: impl FnOnce(Model) -> F) -> Result<(), String> {
+    run_at(Name::Xgc, seed, life)
+}
+
+/// The same, at this cloud.
+pub fn run_at<F: Future<Output = Result<(), String>>>(
+    cloud: Name,
+    seed: u64,
+    life: impl FnOnce(Model) -> F,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     runtime
-        .block_on(async { life(Model::new(seed)).await })
-        .map_err(|why| format!("seed {seed}: {why}"))
+        .block_on(async { life(Model::new(cloud, seed)).await })
+        .map_err(|why| format!("{cloud}, seed {seed}: {why}"))
 }
 
 impl Model {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(cloud: Name, seed: u64) -> Self {
         let world = World::new(seed);
+        let profile = Profile::of(cloud);
         let api = ApiServer::new(Arc::clone(&world));
-        let cloud = Cloud::new(Arc::clone(&world));
+        let cloud = Cloud::new(Arc::clone(&world), profile);
         api.create("secrets", json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "xgc" }, "data": { "token": "dG9rZW4tMQ==" },
         }));
@@ -61,7 +71,7 @@ impl Model {
             "gpuproviders",
             json!({
                 "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuProvider", "metadata": { "name": "xgc" },
-                "spec": { "xgc": { "credentialsSecretRef": { "name": "xgc" } } },
+                "spec": profile.account("xgc"),
             }),
         );
         let truth = Arc::clone(&api);
@@ -83,9 +93,8 @@ impl Model {
 
     /// A user creates an instance.
     pub fn create(&self, name: &str, spec: &Value) {
-        let mut whole = json!({
-            "providerRef": { "name": "xgc" }, "image": "img", "gpu": { "model": "RTX 4090", "count": 1 },
-        });
+        let mut whole = self.cloud.profile.order();
+        whole["providerRef"] = json!({ "name": "xgc" });
         for (key, value) in spec.as_object().unwrap() {
             whole[key] = value.clone();
         }
