@@ -93,6 +93,7 @@ pub async fn run(context: Context) -> Result<(), Error> {
         metrics: context.metrics.clone(),
         events: context.events.clone(),
         wake: Box::new(wake.clone()),
+        backoff: Backoff::new(Arc::clone(&context.environment)),
         memory: Mutex::new(BTreeMap::new()),
     });
     let leadership = context.leadership.clone();

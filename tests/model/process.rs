@@ -197,6 +197,7 @@ impl Shared {
             metrics: Metrics::new(),
             events: events.clone(),
             wake: self.waker(),
+            backoff: Backoff::new(environment.clone()),
             memory: Mutex::default(),
         };
         let (leads, providers) = (Arc::clone(&self.leads), Arc::clone(&self.providers));

@@ -14,7 +14,7 @@ use crate::account::verdict::verdict;
 use crate::account::{Account, AccountKey, Holding};
 use crate::api::condition::Reason;
 use crate::kubernetes::call;
-use crate::provider::{Credentials, Observed, Provider};
+use crate::provider::{Credentials, Kind, Observed, Provider};
 
 impl Ticker {
     /// The provider's session: the one that it has, unless its spec or its credentials have changed.
@@ -34,7 +34,10 @@ impl Ticker {
                     ..*connected
                 }))
             }
-            (Ok(credentials), _) => self.connect(provider, &credentials).await,
+            (Ok(credentials), _) => match self.still_rejected(provider, &credentials.digest()) {
+                Some(obstacle) => Session::Obstructed(obstacle),
+                None => self.connect(provider, &credentials).await,
+            },
         };
         self.sessions.set(&provider.key, session.clone());
         if news(before.as_ref(), &session) {
@@ -91,13 +94,15 @@ impl Ticker {
         };
         let identity = match driver.identify().await {
             Ok(identity) => identity,
+            Err(error) if error.kind == Kind::Unauthorized => {
+                return Session::Obstructed(self.reject(provider, credentials.digest(), &error));
+            }
             Err(error) => {
                 let verdict = verdict(&error);
                 return Session::Obstructed(Obstacle::new(verdict.reason, format!("{}: {error}", provider.key)));
             }
         };
         self.remember(&provider.key, |memory| {
-            memory.failures = 0;
             memory.balance_read_at = None;
         });
         let key = AccountKey {

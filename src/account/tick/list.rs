@@ -8,9 +8,8 @@ use tracing::{info, warn};
 
 use super::Ticker;
 use crate::account::resolve::ProviderKey;
-use crate::account::sessions::{Connected, Obstacle, Session};
+use crate::account::sessions::{Connected, Session};
 use crate::account::{Account, Snapshot};
-use crate::api::condition::Reason;
 use crate::provider::{Detail, Kind, Listing, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
@@ -40,7 +39,7 @@ impl Ticker {
         if account.failures() > 0 {
             return self.pause_after_failure(provider);
         }
-        self.remember(&provider.key, |memory| memory.failures = 0);
+        self.backoff.forget(&provider.uid);
         self.read_balance(connected).await;
         account
             .next_list_in(self.environment.now(), provider.poll_interval())
@@ -53,6 +52,7 @@ impl Ticker {
         let scope = self.scope(account);
         let concerned = match connected.driver.list(&scope).await {
             Ok(mut listing) => {
+                self.accept(&connected.provider);
                 self.describe(connected, &mut listing).await;
                 let snapshot = Snapshot::new(begun, listing, &self.installation);
                 account.listed(snapshot, &self.installation)
@@ -60,11 +60,9 @@ impl Ticker {
             Err(error) => {
                 warn!(provider = %connected.provider.key, account = account.key.id, %error, "the account could not be listed");
                 if error.kind == Kind::Unauthorized {
-                    // Whether the key was changed, or really is no good, is found out at once by connecting anew.
-                    self.sessions.set(
-                        &connected.provider.key,
-                        Session::Obstructed(Obstacle::new(Reason::CredentialsRejected, error.message.clone())),
-                    );
+                    let obstacle = self.reject(&connected.provider, connected.credentials.clone(), &error);
+                    self.sessions
+                        .set(&connected.provider.key, Session::Obstructed(obstacle));
                 }
                 account.unreachable(error)
             }

@@ -3,6 +3,7 @@
 mod connect;
 mod list;
 mod publish;
+mod rejected;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,12 +20,10 @@ use super::{InstanceRef, in_use};
 use crate::api::IN_USE_FINALIZER;
 use crate::api::remote_name::Installation;
 use crate::environment::Environment;
-use crate::kubernetes::{CallError, Events, Namespaces};
+use crate::kubernetes::{Backoff, CallError, Events, Namespaces, Pace};
 use crate::metrics::Metrics;
 use crate::provider::{Balance, Connect};
-
-/// First and longest pause after a cloud could not be asked; they double in between.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+use rejected::Rejected;
 
 /// All that a pass over a provider needs.
 pub struct Ticker {
@@ -48,6 +47,8 @@ pub struct Ticker {
     pub events: Events,
     /// Wakes an instance.
     pub wake: Box<dyn Fn(InstanceRef) + Send + Sync>,
+    /// How long to leave a cloud alone that could not be asked.
+    pub backoff: Backoff,
     /// What is remembered of each provider from pass to pass.
     pub memory: Mutex<BTreeMap<ProviderKey, Memory>>,
 }
@@ -58,7 +59,7 @@ pub struct Memory {
     requested_at: Option<String>,
     balance: Option<Balance>,
     balance_read_at: Option<Timestamp>,
-    failures: u32,
+    rejected: Option<Rejected>,
     orphans_told: Vec<String>,
 }
 
@@ -101,19 +102,8 @@ impl Ticker {
     }
 
     fn pause_after_failure(&self, provider: &ProviderView) -> Duration {
-        let mut failures = 0;
-        self.remember(&provider.key, |memory| {
-            failures = memory.failures;
-            memory.failures = memory.failures.saturating_add(1);
-        });
-        let pause = RETRY
-            .0
-            .saturating_mul(1 << failures.min(6))
-            .min(RETRY.1)
-            .min(provider.poll_interval());
-        // Up to a quarter less, so that many providers do not ask all at once.
-        let share = 0.25 * f64::from((self.environment.random() >> 32) as u32) / f64::from(u32::MAX);
-        pause.saturating_sub(pause.mul_f64(share))
+        let pause = self.backoff.next(&provider.uid, provider.generation, Pace::Quick);
+        pause.min(provider.poll_interval())
     }
 
     async fn keep_finalizers(&self, provider: &ProviderView) -> Result<(), CallError> {
