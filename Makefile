@@ -1,10 +1,11 @@
 # All that there is to do here, each as one target. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint generate bench
+IMAGE ?= gpu-instance-operator:0.1.0
+.PHONY: help demo demo-down test lint generate bench image image-files
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run it here: a Kubernetes API, a simulated cloud, the operator, and a machine
 	@demo/up
@@ -18,8 +19,14 @@ test: ## run all tests, against a real Kubernetes API and simulated clouds
 lint: ## check formatting, code, dependencies, scripts and generated files
 	@.ci/lint
 
-generate: ## write the generated files: crds/ and the tables in docs/
+generate: ## write the generated files: the CRDs, deploy/ and the tables in docs/
 	@.ci/generate
 
 bench: ## measure: time to rent many machines, and what rest costs
 	@bench/run
+
+image: ## build the image, called $(IMAGE), with docker, podman or buildah
+	@.ci/image $(IMAGE)
+
+image-files: ## build what the image holds into target/image, without an engine
+	@.ci/image-files target/image

@@ -33,7 +33,9 @@ fn api_server() -> &'static ControlPlane {
     static NAMESPACE: std::sync::Once = std::sync::Once::new();
     let plane = ControlPlane::shared(&Options::new().crds(in_repository("crds"))).unwrap();
     NAMESPACE.call_once(|| {
-        plane.kubectl(&["create", "namespace", "ml"]).unwrap();
+        for namespace in ["ml", "gpu-accounts"] {
+            plane.kubectl(&["create", "namespace", namespace]).unwrap();
+        }
     });
     plane
 }
@@ -176,21 +178,51 @@ fn status_takes_words_that_this_version_does_not_know() {
     assert_eq!(state, gpu_instance_operator::api::InstanceState::Unknown);
 }
 
+/// The manifests of a folder, by their paths.
+fn samples(folder: &str) -> Vec<(PathBuf, String)> {
+    let files = std::fs::read_dir(in_repository(folder)).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    manifests
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
 #[test]
 fn every_sample_is_taken() {
-    let mut samples = 0;
-    for file in std::fs::read_dir(in_repository("deploy/samples")).unwrap() {
-        let path = file.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let said = try_to_apply(&text);
-        assert!(
-            said.as_ref().is_ok_and(|said| !said.contains("Warning")),
-            "{}: {said:?}",
-            path.display()
-        );
-        samples += 1;
+    let clouds = samples("deploy/samples");
+    assert_eq!(clouds.len(), gpu_instance_operator::api::Cloud::ALL.len());
+    for (path, text) in clouds.into_iter().chain(samples("deploy/samples/features")) {
+        for server_side in ["--server-side=true", "--server-side=false"] {
+            let arguments = ["apply", "--dry-run=server", "--validate=strict", server_side];
+            let said = kubectl(api_server(), &arguments, &text);
+            assert!(
+                said.as_ref().is_ok_and(|said| !said.contains("Warning")),
+                "{}: {said:?}",
+                path.display()
+            );
+        }
     }
-    assert_eq!(samples, gpu_instance_operator::api::Cloud::ALL.len());
+}
+
+#[test]
+fn every_field_is_in_a_sample() {
+    // What can be rented by name comes with a catalog of offers.
+    const NOT_YET: [&str; 1] = ["offer"];
+    let all: Vec<_> = [samples("deploy/samples"), samples("deploy/samples/features")].concat();
+    for crd in crds::all() {
+        let schema = crd.spec.versions[0].schema.as_ref().unwrap();
+        let schema = serde_json::to_value(&schema.open_api_v3_schema).unwrap();
+        let fields = schema["properties"]["spec"]["properties"].as_object().unwrap();
+        for field in fields.keys().filter(|field| !NOT_YET.contains(&field.as_str())) {
+            let key = format!("\n  {field}:");
+            assert!(
+                all.iter().any(|(_, text)| text.contains(&key)),
+                "no sample shows spec.{field} of a {}",
+                crd.spec.names.kind
+            );
+        }
+    }
 }
 
 #[test]

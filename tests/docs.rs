@@ -1,6 +1,6 @@
 //! The documents say what the program does: tables are those of this build, and links lead somewhere.
 //!
-//! `UPDATE=1 cargo test --test docs` writes the generated table anew.
+//! `UPDATE=1 cargo test --test docs` writes the generated tables anew.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
@@ -13,6 +13,9 @@ use gpu_instance_operator::api::condition::{Reason, Type};
 use gpu_instance_operator::cli::CommandLine;
 use gpu_instance_operator::provider::{Capabilities, PriceKnown, capital_online, luchen, neolink, scnet, xgc};
 use strum::VariantNames as _;
+
+#[path = "docs/values.rs"]
+mod values;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -202,7 +205,7 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
 
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![root().join("README.md")];
-    let mut folders = vec![root().join("docs")];
+    let mut folders = vec![root().join("docs"), root().join("charts"), root().join("deploy")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

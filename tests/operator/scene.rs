@@ -26,7 +26,7 @@ pub struct Scene {
     pub operator: Operator,
     pub sim: Cloudsim,
     pub cluster: Cluster,
-    pub(super) logs: TempDir,
+    logs: TempDir,
 }
 
 impl Deref for Scene {
@@ -38,6 +38,16 @@ impl Deref for Scene {
 }
 
 impl Scene {
+    /// A scene of these; the operator writes its log into the folder.
+    pub fn of(operator: Operator, sim: Cloudsim, cluster: Cluster, logs: TempDir) -> Self {
+        Self {
+            operator,
+            sim,
+            cluster,
+            logs,
+        }
+    }
+
     /// The usual scene, in the namespace of this name, with the operator ready.
     pub async fn start(name: &str) -> Self {
         Setup::new(name).start().await

@@ -129,12 +129,7 @@ impl Setup {
             rust_log: self.rust_log,
             log: logs.path().join("replica-1.log"),
         });
-        Scene {
-            operator: operator.await,
-            sim,
-            cluster,
-            logs,
-        }
+        Scene::of(operator.await, sim, cluster, logs)
     }
 }
 

@@ -1,0 +1,16 @@
+//! The chart: what it renders, what becomes of it on a real API server, and the operator with exactly the rights that it
+//! gives.
+//!
+//! `UPDATE=1 cargo test --test chart the_generated` writes what is rendered from it anew.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
+
+mod operator;
+
+mod chart {
+    mod deployed;
+    mod helm;
+    mod manifests;
+    mod releases;
+    mod rights;
+    mod values;
+}
