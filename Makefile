@@ -7,7 +7,7 @@ IMAGE ?= gpu-instance-operator:0.1.0
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## run it here: a Kubernetes API, a simulated cloud, the operator, and a machine
+demo: ## run it here: a Kubernetes API, simulated clouds, the operator, a machine at each cloud or at CLOUD=
 	@demo/up
 
 demo-down: ## end what `make demo` has left running
@@ -22,7 +22,7 @@ lint: ## check formatting, code, dependencies, scripts and generated files
 generate: ## write the generated files: the CRDs, deploy/ and the tables in docs/
 	@.ci/generate
 
-bench: ## measure: time to rent many machines, and what rest costs
+bench: ## measure: time to rent many machines, and what rest costs (CLOUD=, N=, REST=)
 	@bench/run
 
 image: ## build the image, called $(IMAGE), with docker, podman or buildah

@@ -34,7 +34,7 @@ control_plane() {
 # When process PID was started, in the kernel's ticks: with it, a pid names one process for ever.
 birth() {
 	local stat
-	[[ -r /proc/$1/stat ]] && stat=$(<"/proc/$1/stat") 2>/dev/null || return 1
+	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
 	# The command's name, in parentheses, may hold spaces; what counts comes after it.
 	read -r -a stat <<<"${stat##*) }"
 	printf '%s' "${stat[19]}"
