@@ -19,6 +19,7 @@ pub mod luchen;
 mod model;
 pub mod neolink;
 mod observed;
+pub mod operation;
 pub mod pace;
 pub mod scnet;
 pub mod xgc;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::CapitalOnline;
 use super::envelope::Answer;
 use super::order::months;
+use super::{CapitalOnline, Operation};
 use crate::api::billing::BillingMode;
 use crate::api::cloud::{CapitalOnlineInstance, CapitalOnlinePriceUnit};
 use crate::api::instance::GpuInstanceSpec;
@@ -32,9 +32,7 @@ impl CapitalOnline {
     /// Refuses goods that the region does not have in this way of paying, or has none of.
     pub(super) async fn find_goods(&self, spec: &GpuInstanceSpec, own: &CapitalOnlineInstance) -> Result<()> {
         let region = spec.region().unwrap_or_default();
-        let answer = self
-            .get("capital_online.DescribeGpuGoods", &[("RegionId", region)])
-            .await?;
+        let answer = self.get(Operation::Goods, &[("RegionId", region)]).await?;
         let data = answer.data();
         if !CHARGE_TYPES
             .iter()
@@ -47,7 +45,7 @@ impl CapitalOnline {
 
     /// Nothing can be rented in this region; perhaps there is no such region.
     async fn no_goods(&self, answer: &Answer, region: &str) -> Error {
-        let regions = self.get("capital_online.DescribeGpuRegions", &[]).await;
+        let regions = self.get(Operation::Regions, &[]).await;
         let names: Vec<String> = match &regions {
             Ok(regions) => rows(regions.data())
                 .filter_map(|row| loose::word(row, "RegionId"))
@@ -75,7 +73,7 @@ impl CapitalOnline {
             if let (Some(compute), "public") = (compute, kind) {
                 body["ComputeId"] = json!(compute);
             }
-            let answer = self.ask("capital_online.DescribeGpuImage", &body).await?;
+            let answer = self.ask(Operation::Images, &body).await?;
             for image in images(answer.data()) {
                 let Some(id) = loose::word(image, "Id") else { continue };
                 if id == wanted {
@@ -108,7 +106,7 @@ impl CapitalOnline {
         if let Some(months) = months(spec) {
             body["PrepaidMonth"] = json!(months);
         }
-        let asked = self.ask("capital_online.DescribeGpuGoodsPrice", &body).await;
+        let asked = self.ask(Operation::Price, &body).await;
         let capped = spec.max_price_per_hour().is_some();
         match asked {
             Ok(answer) => match per_hour(answer.data(), spec, own) {

@@ -8,6 +8,7 @@ mod catalog;
 mod envelope;
 mod machine;
 mod network;
+mod operation;
 mod order;
 mod signature;
 
@@ -31,6 +32,7 @@ use crate::api::status::PortEndpoint;
 use crate::environment::Environment;
 use envelope::Answer;
 use machine::{PAGE_SIZE, Pages};
+pub use operation::{LEFT_OUT, Operation};
 use signature::{AccessKey, Subject, sign};
 
 /// Where the vendor's API for machines is.
@@ -104,22 +106,22 @@ impl CapitalOnline {
         }
     }
 
-    async fn get(&self, operation: &'static str, own: &[(&str, &str)]) -> Result<Answer> {
+    async fn get(&self, operation: Operation, own: &[(&str, &str)]) -> Result<Answer> {
         let request = self.request(operation, Effect::Read, Method::GET, &self.base, own);
         self.send(operation, request).await
     }
 
     /// A question that is asked as a `POST`.
-    async fn ask(&self, operation: &'static str, body: &Value) -> Result<Answer> {
+    async fn ask(&self, operation: Operation, body: &Value) -> Result<Answer> {
         self.post(operation, Effect::Read, body).await
     }
 
-    async fn ask_vpc(&self, operation: &'static str, body: &Value) -> Result<Answer> {
+    async fn ask_vpc(&self, operation: Operation, body: &Value) -> Result<Answer> {
         let request = self.request(operation, Effect::Read, Method::POST, &self.vpc_base, &[]);
         self.send(operation, request.json(body)?).await
     }
 
-    async fn post(&self, operation: &'static str, effect: Effect, body: &(impl Serialize + Sync)) -> Result<Answer> {
+    async fn post(&self, operation: Operation, effect: Effect, body: &(impl Serialize + Sync)) -> Result<Answer> {
         let request = self.request(operation, effect, Method::POST, &self.base, &[]);
         self.send(operation, request.json(body)?).await
     }
@@ -127,7 +129,7 @@ impl CapitalOnline {
     /// Something that must not be done twice, and that sets a password.
     async fn order(
         &self,
-        operation: &'static str,
+        operation: Operation,
         body: &(impl Serialize + Sync),
         password: Option<&SecretString>,
     ) -> Result<Answer> {
@@ -139,7 +141,7 @@ impl CapitalOnline {
     /// A signed request, which can be sent once: the next one needs a nonce of its own.
     fn request(
         &self,
-        operation: &'static str,
+        operation: Operation,
         effect: Effect,
         method: Method,
         base: &Url,
@@ -149,7 +151,7 @@ impl CapitalOnline {
             &self.key,
             &Subject {
                 method: &method,
-                action: action(operation),
+                action: operation.action(),
                 own,
                 nonce: &self.nonce(),
                 at: self.environment.now(),
@@ -160,9 +162,9 @@ impl CapitalOnline {
         Request::new(operation, effect, method, url).secret(signed.signature)
     }
 
-    async fn send(&self, operation: &'static str, request: Request) -> Result<Answer> {
+    async fn send(&self, operation: Operation, request: Request) -> Result<Answer> {
         let reply = self.client.send(request).await?;
-        Answer::read(reply, action(operation), self.environment.now())
+        Answer::read(reply, operation.action(), self.environment.now())
     }
 
     /// A random UUID.
@@ -184,7 +186,7 @@ impl CapitalOnline {
 
     async fn power(&self, effect: Effect, verb: &str, machine: &Machine) -> Result<()> {
         let body = json!({ "Operate": verb, "ResourceIds": [machine.id] });
-        let answer = self.post("capital_online.OperateGpuPower", effect, &body).await?;
+        let answer = self.post(Operation::Power, effect, &body).await?;
         tracing::debug!(verb, task = task_id(&answer), "the cloud has begun a task");
         Ok(())
     }
@@ -202,7 +204,7 @@ impl Provider for CapitalOnline {
 
     /// Nothing tells whose a key is, so the account is a digest of the key's id. The cheapest question proves the key.
     async fn identify(&self) -> Result<Identity> {
-        self.get("capital_online.DescribeGpuRegions", &[]).await?;
+        self.get(Operation::Regions, &[]).await?;
         let digest = Sha256::digest(self.key.id.as_bytes());
         Ok(Identity {
             account: format!("key-{}", hex(&digest[..8])),
@@ -214,7 +216,7 @@ impl Provider for CapitalOnline {
         let size = PAGE_SIZE.to_string();
         for number in 1..=MOST_PAGES {
             let page = [("PageNumber", &*number.to_string()), ("PageSize", &*size)];
-            let answer = self.get("capital_online.DescribeGpu", &page).await?;
+            let answer = self.get(Operation::List, &page).await?;
             let more = pages
                 .add(answer.data())
                 .ok_or_else(|| answer.unreadable("no list of machines"))?;
@@ -228,7 +230,7 @@ impl Provider for CapitalOnline {
 
     async fn describe(&self, machine: &Machine) -> Result<Machine> {
         let own = [("ResourceId", &*machine.id)];
-        let answer = self.get("capital_online.DescribeGpuDetail", &own).await?;
+        let answer = self.get(Operation::Detail, &own).await?;
         machine::detailed(machine, answer.data(), self.environment.now())
             .ok_or_else(|| answer.unreadable("no detail of the machine"))
     }
@@ -247,7 +249,7 @@ impl Provider for CapitalOnline {
     async fn create(&self, order: &Order<'_>) -> Result<Created> {
         let body = order::Create::new(order)?;
         let answer = self
-            .order("capital_online.CreateGpuInstance", &body, order.password)
+            .order(Operation::Create, &body, order.password)
             .await
             .map_err(|error| match error.kind {
                 // What the order names does not exist; there is no machine yet that could be missing.
@@ -260,7 +262,7 @@ impl Provider for CapitalOnline {
     }
 
     async fn task(&self, task: &str, _scope: &Scope) -> Result<TaskState> {
-        let answer = self.get("capital_online.DescribeGpuTask", &[("TaskId", task)]).await?;
+        let answer = self.get(Operation::Task, &[("TaskId", task)]).await?;
         let data = answer.data();
         let word = loose::state_word(data, "Status").to_lowercase();
         Ok(match word.as_str() {
@@ -292,26 +294,19 @@ impl Provider for CapitalOnline {
         let body = order::Reinstall::new(machine, order)?;
         let compute = order.spec.capital_online.as_ref().map(|own| own.compute_id.as_str());
         self.find_image(order.spec, compute).await?;
-        let answer = self.order("capital_online.ReinstallGpu", &body, order.password).await?;
+        let answer = self.order(Operation::Reinstall, &body, order.password).await?;
         tracing::debug!(task = task_id(&answer), "the cloud has begun a reinstall");
         Ok(())
     }
 
     async fn delete(&self, machine: &Machine) -> Result<()> {
         let body = json!({ "ResourceIds": [machine.id] });
-        self.post("capital_online.DeleteGpuInstances", Effect::Repeatable, &body)
-            .await
-            .map(drop)
+        self.post(Operation::Delete, Effect::Repeatable, &body).await.map(drop)
     }
 
     fn port_endpoint(&self, machine: &Machine, port: Port) -> Option<PortEndpoint> {
         machine::port_endpoint(machine, port)
     }
-}
-
-/// The vendor's name of an operation: what comes behind the cloud's.
-fn action(operation: &'static str) -> &'static str {
-    operation.rsplit('.').next().unwrap_or(operation)
 }
 
 /// The task that an action has begun: under one of several names, alone or in a list, in the payload or beside it.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::CapitalOnline;
 use super::envelope::Answer;
+use super::{CapitalOnline, Operation};
 use crate::api::cloud::CapitalOnlineInstance;
 use crate::provider::{Kind, Result, loose};
 
@@ -97,7 +97,7 @@ impl CapitalOnline {
 
 /// A list of the VPC API.
 struct List {
-    operation: &'static str,
+    operation: Operation,
     rows: &'static str,
     id: &'static str,
     /// One list wants a number here, the other a text.
@@ -105,14 +105,14 @@ struct List {
 }
 
 const VPCS: List = List {
-    operation: "capital_online.DescribeVPC",
+    operation: Operation::Vpcs,
     rows: "VPCList",
     id: "VPCId",
     page_number: |page| json!(page),
 };
 
 const SUBNETS: List = List {
-    operation: "capital_online.DescribeSubnet",
+    operation: Operation::Subnets,
     rows: "SubnetList",
     id: "SubnetId",
     page_number: |page| json!(page.to_string()),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::call::Call;
 use super::redact::Secrets;
+use crate::provider::operation::Operation;
 use crate::provider::{Error, Kind, Result};
 
 /// What it means to send a request twice.
@@ -43,12 +44,11 @@ impl std::fmt::Debug for Request {
 }
 
 impl Request {
-    /// A request. `operation` is what errors and logs call it: `xgc.deploy`. The URL is used as it is, so that a query
-    /// that was signed stays as it was signed.
+    /// A request. The URL is used as it is, so that a query that was signed stays as it was signed.
     #[must_use]
-    pub fn new(operation: &'static str, effect: Effect, method: Method, url: Url) -> Self {
+    pub fn new(operation: impl Operation, effect: Effect, method: Method, url: Url) -> Self {
         Self {
-            operation,
+            operation: operation.declare().name,
             effect,
             method,
             url,

@@ -11,6 +11,22 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::provider::Error;
+use crate::provider::operation::{Declared, Operation};
+
+#[derive(Clone, Copy, strum::VariantArray)]
+enum Verb {
+    Verb,
+    List,
+}
+
+impl Operation for Verb {
+    fn declare(self) -> Declared {
+        match self {
+            Self::Verb => Declared::new("cloud.verb", "verb", &[]),
+            Self::List => Declared::new("cloud.list", "list", &[]),
+        }
+    }
+}
 
 const SECRET: &str = "tok-en/1+2";
 
@@ -19,7 +35,7 @@ fn client() -> Client {
 }
 
 fn request(server: &str, effect: Effect) -> Request {
-    Request::new("cloud.verb", effect, Method::POST, Url::parse(server).unwrap())
+    Request::new(Verb::Verb, effect, Method::POST, Url::parse(server).unwrap())
 }
 
 async fn judged(client: &Client, server: &str, effect: Effect) -> Result<Value> {
@@ -52,7 +68,7 @@ async fn a_request_arrives_as_it_was_built() {
         .mount(&server)
         .await;
     let request = Request::new(
-        "cloud.list",
+        Verb::List,
         Effect::Read,
         Method::GET,
         Url::parse(&format!("{}/ai/task", server.uri())).unwrap(),

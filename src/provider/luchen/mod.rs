@@ -32,7 +32,7 @@ use crate::api::status::{InstanceState, PortEndpoint};
 use answer::{Answer, Failure};
 use catalog::{Catalog, Choice};
 use listing::{MOST_PAGES, PAGE_SIZE, Pages};
-use operation::{BALANCE, CREATE, LIST, Operation, START, STOP, TERMINATE, TYPES, VOLUMES};
+pub use operation::{LEFT_OUT, Operation};
 use session::{Login, Session};
 use storage::Storage;
 
@@ -86,7 +86,7 @@ impl Luchen {
             outcome => return outcome,
         };
         let login = self.login(Some(login.number)).await?;
-        if operation.effect == Effect::Once {
+        if operation.effect() == Effect::Once {
             let message = format!("{}; nothing was done, and a new login is at hand", refused.message);
             return Err(Failure::Refused(Error::new(Kind::Transient, message)));
         }
@@ -100,16 +100,14 @@ impl Luchen {
         body: Option<&Value>,
         login: &Login,
     ) -> std::result::Result<Answer, Failure> {
-        let url = join(&self.base, operation.path);
-        let mut request = Request::new(operation.name, operation.effect, method, url).secret_header(
-            COOKIE,
-            &login.token,
-            |token| format!("AccessToken={token}"),
-        )?;
+        let url = join(&self.base, &operation.path());
+        let mut request =
+            Request::new(operation, operation.effect(), method, url)
+                .secret_header(COOKIE, &login.token, |token| format!("AccessToken={token}"))?;
         if let Some(body) = body {
             request = request.json(body)?;
         }
-        Answer::read(self.client.send(request).await?, operation.member)
+        Answer::read(self.client.send(request).await?, Some(operation.member()))
     }
 
     async fn command(&self, operation: Operation, machine: &Machine) -> std::result::Result<(), Failure> {
@@ -125,10 +123,10 @@ impl Luchen {
     }
 
     async fn catalog(&self, spec: &GpuInstanceSpec) -> Result<Catalog> {
-        let missing = |error: &Error| Ok(Catalog::Missing(TYPES.without_name(&error.message)));
-        match self.post(TYPES, &json!({})).await {
+        let missing = |error: &Error| Ok(Catalog::Missing(Operation::Types.without_name(&error.message)));
+        match self.post(Operation::Types, &json!({})).await {
             Ok(answer) => Ok(catalog::read(answer.body()).map_or_else(
-                || Catalog::Missing(TYPES.without_name(&answer.unreadable("no instanceInfos").message)),
+                || Catalog::Missing(Operation::Types.without_name(&answer.unreadable("no instanceInfos").message)),
                 Catalog::Known,
             )),
             Err(Failure::NoSuchOperation(error) | Failure::Refused(error)) => missing(&error),
@@ -155,7 +153,7 @@ impl Luchen {
         let volumes = match self.volumes().await {
             Ok(volumes) => volumes,
             Err(Failure::NoSuchOperation(error) | Failure::Refused(error)) => {
-                let why = VOLUMES.without_name(&error.message);
+                let why = Operation::Volumes.without_name(&error.message);
                 return Err(storage::cannot_look_up(&field(first), &why));
             }
             Err(failure) => return Err(failure.into()),
@@ -169,7 +167,7 @@ impl Luchen {
     async fn volumes(&self) -> std::result::Result<Vec<Storage>, Failure> {
         let mut volumes = Vec::new();
         for page in 1..=MOST_PAGES {
-            let answer = self.post(VOLUMES, &pager(page)).await?;
+            let answer = self.post(Operation::Volumes, &pager(page)).await?;
             let Some(more) = storage::read(answer.body()) else {
                 return Err(Failure::Refused(answer.unreadable("no volumeList")));
             };
@@ -207,7 +205,7 @@ impl Provider for Luchen {
 
     /// Not documented: where the host does not have it, nobody knows.
     async fn balance(&self) -> Result<Option<Balance>> {
-        let answer = match self.ask(BALANCE, Method::GET, None).await {
+        let answer = match self.ask(Operation::Balance, Method::GET, None).await {
             Ok(answer) => answer,
             Err(Failure::NoSuchOperation(_) | Failure::Refused(_)) => return Ok(None),
             Err(failure) => return Err(failure.into()),
@@ -222,7 +220,7 @@ impl Provider for Luchen {
     async fn list(&self, _scope: &Scope) -> Result<Listing> {
         let mut pages = Pages::default();
         for page in 1..=MOST_PAGES {
-            let answer = self.post(LIST, &pager(page)).await?;
+            let answer = self.post(Operation::List, &pager(page)).await?;
             let more = pages
                 .take(answer.body(), &|text| answer.redact(text))
                 .ok_or_else(|| answer.unreadable("no list of machines"))?;
@@ -253,7 +251,7 @@ impl Provider for Luchen {
         }
         let body = serde_json::to_value(order::Create::new(order, &choice, &storages))
             .map_err(|_| Error::new(Kind::Invalid, "luchen.create: not sent: no JSON"))?;
-        let answer = self.post(CREATE, &body).await?;
+        let answer = self.post(Operation::Create, &body).await?;
         loose::id(answer.body(), "instanceId")
             .map(Created::Instance)
             .ok_or_else(|| answer.unreadable("no id of the new machine"))
@@ -265,7 +263,7 @@ impl Provider for Luchen {
                 "Luchen starts a machine only with the GPUs that it has",
             ));
         }
-        match self.command(START, machine).await {
+        match self.command(Operation::Start, machine).await {
             Err(Failure::NoSuchOperation(error)) => Err(Error::unsupported(&format!(
                 "{}; the vendor documents no way to start a machine again: start it in the console, or replace it",
                 error.message
@@ -278,13 +276,13 @@ impl Provider for Luchen {
         if snapshot.is_some() {
             return Err(Error::unsupported("Luchen saves no images"));
         }
-        Ok(self.command(STOP, machine).await?)
+        Ok(self.command(Operation::Stop, machine).await?)
     }
 
     /// It is not documented whether a running machine can be terminated. If that is refused, the machine is asked to
     /// stop, and whoever tries again finds it stopped: one that nobody can delete bills for ever.
     async fn delete(&self, machine: &Machine) -> Result<()> {
-        let refused = match self.command(TERMINATE, machine).await {
+        let refused = match self.command(Operation::Terminate, machine).await {
             Err(Failure::Refused(error))
                 if matches!(error.kind, Kind::Transient | Kind::Invalid) && machine.state != InstanceState::Stopped =>
             {
@@ -295,7 +293,7 @@ impl Provider for Luchen {
         let then = if machine.state == InstanceState::Stopping {
             "the machine is stopping, and is deleted then".to_owned()
         } else {
-            match self.command(STOP, machine).await {
+            match self.command(Operation::Stop, machine).await {
                 Ok(()) => "the machine is being stopped, and is deleted then".to_owned(),
                 Err(failure) => format!("stopping it first failed too: {}", Error::from(failure)),
             }

@@ -13,8 +13,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Failure};
+use super::operation::Operation;
 use crate::provider::endpoint::join;
-use crate::provider::http::{Client, Effect, Method, Request};
+use crate::provider::http::{Client, Method, Request};
 use crate::provider::{Error, Kind, Result, loose};
 
 /// How long a token is used where the cloud does not say how long it is good for.
@@ -96,12 +97,15 @@ impl Session {
             "password": self.password.expose_secret(),
         });
         let request = Request::new(
-            "luchen.login",
-            Effect::Read,
+            Operation::Login,
+            Operation::Login.effect(),
             Method::POST,
-            join(base, &["user", "login"]),
+            join(base, &Operation::Login.path()),
         );
-        let answer = match Answer::read(client.send(request.json(&body)?).await?, Some("accessToken")) {
+        let answer = match Answer::read(
+            client.send(request.json(&body)?).await?,
+            Some(Operation::Login.member()),
+        ) {
             Ok(answer) => answer,
             Err(Failure::NotLoggedIn(error) | Failure::Refused(error)) => return Err(refused(error)),
             Err(failure) => return Err(failure.into()),

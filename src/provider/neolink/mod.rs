@@ -9,6 +9,7 @@ mod capabilities;
 mod catalog;
 mod listing;
 mod machine;
+mod operation;
 mod order;
 mod region;
 mod shell;
@@ -35,6 +36,7 @@ use crate::environment::Environment;
 use answer::Answer;
 use catalog::Sku;
 use listing::{MOST_PAGES, Page};
+pub use operation::{LEFT_OUT, Operation};
 use region::{Age, Known, Region};
 
 /// Where the vendor's API is.
@@ -97,7 +99,7 @@ impl Neolink {
         }
     }
 
-    fn request(&self, operation: &'static str, effect: Effect, method: Method, path: &[&str]) -> Result<Request> {
+    fn request(&self, operation: Operation, effect: Effect, method: Method, path: &[&str]) -> Result<Request> {
         Request::new(operation, effect, method, join(&self.base, path))
             .secret_header(AUTHORIZATION, &self.key.token, |token| format!("bearer {token}"))?
             .header(NAMESPACE, &self.key.user_id)
@@ -110,7 +112,7 @@ impl Neolink {
     /// The regions; read anew only now and then.
     async fn regions(&self, age: Age) -> Result<Arc<[Region]>> {
         let read = async {
-            let request = self.request("neolink.regions", Effect::Read, Method::GET, &["regions"])?;
+            let request = self.request(Operation::Regions, Effect::Read, Method::GET, &["regions"])?;
             let answer = self.send(request).await?;
             region::read(&answer.json()?).ok_or_else(|| answer.unreadable("no list of regions"))
         };
@@ -136,7 +138,7 @@ impl Neolink {
     /// What the spec means of the region's catalog, and its price an hour.
     async fn sku(&self, spec: &GpuInstanceSpec, region: &Region) -> Result<(Sku, Option<Decimal>)> {
         let request = self
-            .request("neolink.skus", Effect::Read, Method::GET, &["skus", "computings"])?
+            .request(Operation::Skus, Effect::Read, Method::GET, &["skus", "computings"])?
             .query("region_id", &region.id);
         let answer = self.send(request).await?;
         let skus = catalog::read(&answer.json()?, region, self.environment.now())
@@ -155,7 +157,7 @@ impl Neolink {
 
     async fn page(&self, cluster: &str, query: &[(&str, usize)]) -> Result<Page> {
         let request = self.request(
-            "neolink.list",
+            Operation::List,
             Effect::Read,
             Method::GET,
             &["clusters", cluster, "instances"],
@@ -310,7 +312,7 @@ impl Provider for Neolink {
         let path = ["clusters", &region.cluster, "instances"];
         let body = order::Create::new(order, &self.key.user_id, &region, &sku);
         let request = self
-            .request("neolink.create", Effect::Once, Method::POST, &path)?
+            .request(Operation::Create, Effect::Once, Method::POST, &path)?
             .json(&body)?;
         let answer = self.send(request).await.map_err(|error| match error.kind {
             // Of an order, this is said of what it names.
@@ -332,7 +334,7 @@ impl Provider for Neolink {
         }
         let [clusters, cluster, instances, id] = Self::machine_path(machine)?;
         let path = [clusters, cluster, instances, id, "power_on"];
-        let request = self.request("neolink.power_on", Effect::Repeatable, Method::POST, &path)?;
+        let request = self.request(Operation::PowerOn, Effect::Repeatable, Method::POST, &path)?;
         self.send(request).await?.taken()
     }
 
@@ -346,7 +348,7 @@ impl Provider for Neolink {
             Effect::Repeatable
         };
         let request = self
-            .request("neolink.power_off", effect, Method::POST, &path)?
+            .request(Operation::PowerOff, effect, Method::POST, &path)?
             .json(&order::PowerOff::new(snapshot))?;
         self.send(request).await?.taken()
     }
@@ -355,7 +357,7 @@ impl Provider for Neolink {
         let [clusters, cluster, instances, id] = Self::machine_path(machine)?;
         let request = self
             .request(
-                "neolink.delete",
+                Operation::Delete,
                 Effect::Repeatable,
                 Method::DELETE,
                 &[clusters, cluster, instances],

@@ -5,8 +5,10 @@ use reqwest::header::HeaderName;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::Operation;
 use crate::provider::endpoint::join;
 use crate::provider::http::{Effect, Method, Request};
+use crate::provider::operation::Operation as _;
 use crate::provider::{Error, Kind, Result};
 
 /// The header that a token goes into.
@@ -15,7 +17,7 @@ pub(super) const TOKEN: HeaderName = HeaderName::from_static("token");
 /// What is asked of a region.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
-    operation: &'static str,
+    operation: Operation,
     effect: Effect,
     method: Method,
     path: Vec<&'a str>,
@@ -26,7 +28,7 @@ pub(super) struct Ask<'a> {
 impl<'a> Ask<'a> {
     /// A call of what is below `/ai/openapi/v2`.
     pub(super) fn new(
-        operation: &'static str,
+        operation: Operation,
         effect: Effect,
         method: Method,
         path: impl IntoIterator<Item = &'a str>,
@@ -53,7 +55,7 @@ impl<'a> Ask<'a> {
         if ids.is_empty() || ids.iter().any(|id| id.is_empty()) {
             return Err(Error::new(
                 Kind::Invalid,
-                format!("{}: not sent: it names no machine", self.operation),
+                format!("{}: not sent: it names no machine", self.operation.declare().name),
             ));
         }
         self.query.extend(ids.iter().map(|id| ("ids", (*id).to_owned())));
@@ -89,14 +91,14 @@ mod tests {
     #[test]
     fn a_command_for_no_machine_is_not_sent() {
         for ids in [&[][..], &[""], &["a", ""]] {
-            let ask = Ask::new("scnet.delete", Effect::Repeatable, Method::DELETE, ["x"]);
+            let ask = Ask::new(Operation::Delete, Effect::Repeatable, Method::DELETE, ["x"]);
             assert_eq!(ask.ids(ids).unwrap_err().kind, Kind::Invalid);
         }
     }
 
     #[test]
     fn ids_are_repeated() {
-        let ask = Ask::new("scnet.delete", Effect::Repeatable, Method::DELETE, ["x"]);
+        let ask = Ask::new(Operation::Delete, Effect::Repeatable, Method::DELETE, ["x"]);
         let ask = ask.ids(&["a", "b"]).unwrap();
         let base = Url::parse("https://h:65106/").unwrap();
         let request = ask.request(&base, &"t".into()).unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::call::Ask;
 use super::envelope::{Answer, Failure};
-use super::machine;
+use super::{Operation, machine};
 use crate::api::cloud::ScnetListing;
 use crate::provider::http::{Effect, Method};
 use crate::provider::{Error, Kind, Machine, Result};
@@ -34,7 +34,7 @@ pub(super) struct Pages {
 pub(super) fn page(form: ScnetListing, start: usize) -> Ask<'static> {
     match form {
         ScnetListing::Query => Ask::new(
-            "scnet.list",
+            Operation::List,
             Effect::Read,
             Method::GET,
             ["instance-service", "task", "list"],
@@ -43,7 +43,7 @@ pub(super) fn page(form: ScnetListing, start: usize) -> Ask<'static> {
         .query("start", start.to_string())
         .query("sort", "desc"),
         ScnetListing::Body => {
-            Ask::new("scnet.list", Effect::Read, Method::GET, ["instance-service", "task"]).body(json!({
+            Ask::new(Operation::List, Effect::Read, Method::GET, ["instance-service", "task"]).body(json!({
                 "instanceServiceName": null,
                 "limit": PAGE,
                 "sort": "desc",

@@ -12,6 +12,7 @@ mod center;
 mod envelope;
 mod list;
 mod machine;
+mod operation;
 mod order;
 mod regions;
 mod session;
@@ -39,6 +40,7 @@ use crate::api::instance::{GpuInstanceSpec, Snapshot, StopMode};
 use crate::api::status::InstanceState;
 use crate::environment::Environment;
 use call::Ask;
+pub use operation::{LEFT_OUT, Operation};
 use order::{Container, Resolved};
 use regions::Regions;
 use session::Session;
@@ -123,7 +125,7 @@ impl Scnet {
         let kind = order::accelerator(spec);
         let said = spec.gpu.as_ref().and_then(|gpu| gpu.model()).unwrap_or_default();
         let ask = Ask::new(
-            "scnet.resource_groups",
+            Operation::ResourceGroups,
             Effect::Read,
             Method::GET,
             ["instance-service", "resource-group"],
@@ -136,7 +138,7 @@ impl Scnet {
         let group = catalog::find_group(&groups, said);
         let word: &str = kind.into();
         let ask = Ask::new(
-            "scnet.resources",
+            Operation::Resources,
             Effect::Read,
             Method::GET,
             ["instance-service", "resources"],
@@ -207,7 +209,7 @@ impl Scnet {
 }
 
 fn image_page(access: &str, start: usize) -> Ask<'static> {
-    Ask::new("scnet.images", Effect::Read, Method::POST, ["image", "images"]).body(json!({
+    Ask::new(Operation::Images, Effect::Read, Method::POST, ["image", "images"]).body(json!({
         "access": access,
         "orderBy": "create_time",
         "limit": IMAGES,
@@ -278,7 +280,7 @@ impl Provider for Scnet {
     async fn describe(&self, listed: &Machine) -> Result<Machine> {
         let region = Self::region_of(listed)?;
         let ask = Ask::new(
-            "scnet.detail",
+            Operation::Detail,
             Effect::Read,
             Method::GET,
             ["instance-service", &listed.id, "detail"],
@@ -297,7 +299,7 @@ impl Provider for Scnet {
         machine::add_ports(&mut machine, detail);
         if machine::serves_page(detail) {
             let ask = Ask::new(
-                "scnet.url",
+                Operation::Url,
                 Effect::Read,
                 Method::GET,
                 ["instance-service", &listed.id, "url"],
@@ -320,7 +322,13 @@ impl Provider for Scnet {
         let container = Container::new(order, &resolved);
         let body = serde_json::to_value(&container)
             .map_err(|_| Error::new(Kind::Invalid, "scnet.create: not sent: the order is no JSON"))?;
-        let ask = Ask::new("scnet.create", Effect::Once, Method::POST, ["instance-service", "task"]).body(body);
+        let ask = Ask::new(
+            Operation::Create,
+            Effect::Once,
+            Method::POST,
+            ["instance-service", "task"],
+        )
+        .body(body);
         let answer = self.session.ask(&region, ask).await?;
         answer
             .id()
@@ -330,7 +338,7 @@ impl Provider for Scnet {
 
     /// What the vendor calls a restart. Nobody says what a second one does to a machine that the first has started.
     async fn start(&self, machine: &Machine, _reshape: Option<&GpuInstanceSpec>) -> Result<()> {
-        let ask = Ask::new("scnet.start", Effect::Once, Method::POST, action("restart"))
+        let ask = Ask::new(Operation::Start, Effect::Once, Method::POST, action("restart"))
             .query("instanceServiceId", machine.id.as_str());
         Ok(self.session.ask(Self::region_of(machine)?, ask).await.map(drop)?)
     }
@@ -339,7 +347,7 @@ impl Provider for Scnet {
         if snapshot.is_some() {
             return Err(Error::unsupported("SCNet saves no images"));
         }
-        let ask = Ask::new("scnet.stop", Effect::Repeatable, Method::POST, action("stop")).ids(&[&machine.id])?;
+        let ask = Ask::new(Operation::Stop, Effect::Repeatable, Method::POST, action("stop")).ids(&[&machine.id])?;
         Ok(self.session.ask(Self::region_of(machine)?, ask).await.map(drop)?)
     }
 
@@ -353,7 +361,7 @@ impl Provider for Scnet {
             let group = self.check_size(region, order.spec).await?;
             order::check_resize(machine, &group)?;
             let ask = Ask::new(
-                "scnet.resize",
+                Operation::Resize,
                 Effect::Repeatable,
                 Method::POST,
                 ["instance-service", "resource-spec", "actions", "update"],
@@ -364,7 +372,7 @@ impl Provider for Scnet {
         let script = order.startup_script.filter(|script| !script.trim().is_empty());
         if let Some(script) = script.filter(|_| fields.contains(&Field::StartupScript)) {
             let ask = Ask::new(
-                "scnet.execute_script",
+                Operation::ExecuteScript,
                 Effect::Once,
                 Method::POST,
                 action("execute-script"),
@@ -377,7 +385,7 @@ impl Provider for Scnet {
 
     async fn delete(&self, machine: &Machine) -> Result<()> {
         let ask = Ask::new(
-            "scnet.delete",
+            Operation::Delete,
             Effect::Repeatable,
             Method::DELETE,
             ["instance-service", "task"],

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::call::{Ask, TOKEN};
 use super::envelope::{Answer, Failure};
 use super::tokens::Tokens;
-use super::{Keys, Places, center, signature};
+use super::{Keys, Operation, Places, center, signature};
 use crate::environment::Environment;
 use crate::provider::endpoint::join;
 use crate::provider::http::{Client, Effect, Method, Request};
@@ -119,7 +119,7 @@ impl Session {
             &timestamp,
             secret_key.expose_secret(),
         );
-        let request = Request::new("scnet.tokens", Effect::Read, Method::POST, url)
+        let request = Request::new(Operation::Tokens, Effect::Read, Method::POST, url)
             .header(USER, user.expose_secret())?
             .secret_header(ACCESS_KEY, access_key, ToOwned::to_owned)?
             .secret_header(SIGNATURE, &signature.into(), ToOwned::to_owned)?
@@ -142,7 +142,7 @@ impl Session {
             return Ok(url.clone());
         }
         let url = join(&self.places.center, &["ac", "openapi", "v2", "center"]);
-        let request = Request::new("scnet.center", Effect::Read, Method::GET, url).secret_header(
+        let request = Request::new(Operation::Center, Effect::Read, Method::GET, url).secret_header(
             TOKEN,
             token,
             ToOwned::to_owned,

@@ -7,6 +7,7 @@
 mod capabilities;
 mod envelope;
 mod machine;
+mod operation;
 mod order;
 
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ use crate::api::instance::{GpuInstanceSpec, Port, Snapshot, StopMode};
 use crate::api::status::{InstanceState, PortEndpoint};
 use crate::api::{cloud::XgcImageType, money};
 use envelope::{Answer, Failure};
+pub use operation::{LEFT_OUT, Operation};
 
 /// Where the vendor's API is.
 pub const API: VendorUrl = VendorUrl {
@@ -51,14 +53,14 @@ impl Xgc {
         Self { client, base, token }
     }
 
-    async fn get(&self, operation: &'static str, path: &[&str]) -> Result<Answer> {
+    async fn get(&self, operation: Operation, path: &[&str]) -> Result<Answer> {
         let request = self.request(operation, Effect::Read, Method::GET, path)?;
         Ok(self.send(request).await?)
     }
 
     async fn post(
         &self,
-        operation: &'static str,
+        operation: Operation,
         effect: Effect,
         path: &[&str],
         body: &(impl Serialize + Sync),
@@ -67,7 +69,7 @@ impl Xgc {
         Ok(self.send(request).await?)
     }
 
-    fn request(&self, operation: &'static str, effect: Effect, method: Method, path: &[&str]) -> Result<Request> {
+    fn request(&self, operation: Operation, effect: Effect, method: Method, path: &[&str]) -> Result<Request> {
         Request::new(operation, effect, method, join(&self.base, path)).secret_header(
             AUTHORIZATION,
             &self.token,
@@ -98,24 +100,24 @@ impl Xgc {
 /// What one machine can be told with nothing but its id.
 #[derive(Clone, Copy)]
 struct Command {
-    operation: &'static str,
+    operation: Operation,
     verb: &'static str,
 }
 
 const SHUTDOWN: Command = Command {
-    operation: "xgc.shutdown",
+    operation: Operation::Shutdown,
     verb: "shutdown",
 };
 const SHUTDOWN_RELEASE_GPU: Command = Command {
-    operation: "xgc.shutdown_release_gpu",
+    operation: Operation::ShutdownReleaseGpu,
     verb: "shutdown_release_gpu",
 };
 const DESTROY: Command = Command {
-    operation: "xgc.destroy",
+    operation: Operation::Destroy,
     verb: "destroy",
 };
 const SHUTDOWN_DESTROY: Command = Command {
-    operation: "xgc.shutdown_destroy",
+    operation: Operation::ShutdownDestroy,
     verb: "shutdown_destroy",
 };
 
@@ -130,7 +132,7 @@ impl Provider for Xgc {
     }
 
     async fn identify(&self) -> Result<Identity> {
-        let answer = self.get("xgc.whoami", &["open", "whoami"]).await?;
+        let answer = self.get(Operation::Whoami, &["open", "whoami"]).await?;
         let account = loose::word(answer.data(), "uuid").filter(|id| is_account(id));
         account
             .map(|account| Identity { account })
@@ -138,7 +140,7 @@ impl Provider for Xgc {
     }
 
     async fn balance(&self) -> Result<Option<Balance>> {
-        let answer = self.get("xgc.balance", &["open", "balance"]).await?;
+        let answer = self.get(Operation::Balance, &["open", "balance"]).await?;
         loose::number(answer.data(), "balance")
             .and_then(money::from_vendor)
             .map(|amount| {
@@ -151,7 +153,7 @@ impl Provider for Xgc {
     }
 
     async fn list(&self, _scope: &Scope) -> Result<Listing> {
-        let answer = self.get("xgc.instances", &["open", "instances"]).await?;
+        let answer = self.get(Operation::List, &["open", "instances"]).await?;
         machine::listing(answer.data()).ok_or_else(|| answer.unreadable("no list of machines"))
     }
 
@@ -160,7 +162,7 @@ impl Provider for Xgc {
         if order::image_type(spec) == XgcImageType::Private
             && let Some(wanted) = spec.image()
         {
-            let answer = self.get("xgc.images", &["open", "images"]).await?;
+            let answer = self.get(Operation::Images, &["open", "images"]).await?;
             order::find_image(&answer, wanted)?;
         }
         Ok(Quote::default())
@@ -169,7 +171,7 @@ impl Provider for Xgc {
     async fn create(&self, order: &Order<'_>) -> Result<Created> {
         let body = order::Deploy::new(order);
         let answer = self
-            .post("xgc.deploy", Effect::Once, &["open", "instance", "deploy"], &body)
+            .post(Operation::Deploy, Effect::Once, &["open", "instance", "deploy"], &body)
             .await?;
         loose::id(answer.data(), "id")
             .map(Created::Instance)
@@ -178,9 +180,14 @@ impl Provider for Xgc {
 
     async fn start(&self, machine: &Machine, reshape: Option<&GpuInstanceSpec>) -> Result<()> {
         let body = order::Boot::new(machine, reshape);
-        self.post("xgc.boot", Effect::Repeatable, &["open", "instance", "boot"], &body)
-            .await
-            .map(drop)
+        self.post(
+            Operation::Boot,
+            Effect::Repeatable,
+            &["open", "instance", "boot"],
+            &body,
+        )
+        .await
+        .map(drop)
     }
 
     async fn stop(&self, machine: &Machine, mode: StopMode, snapshot: Option<&Snapshot>) -> Result<()> {
@@ -199,9 +206,14 @@ impl Provider for Xgc {
     async fn save_image(&self, machine: &Machine, snapshot: &Snapshot) -> Result<()> {
         // The page that names this member is not public and clients disagree; unknown members are ignored there.
         let body = json!({ "id": machine.id, "name": snapshot.name, "image_name": snapshot.name });
-        self.post("xgc.saveimage", Effect::Once, &["open", "instance", "saveimage"], &body)
-            .await
-            .map(drop)
+        self.post(
+            Operation::SaveImage,
+            Effect::Once,
+            &["open", "instance", "saveimage"],
+            &body,
+        )
+        .await
+        .map(drop)
     }
 
     /// Two commands destroy a machine, and it is not documented which takes it in which state. The one that fits the
