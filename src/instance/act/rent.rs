@@ -78,7 +78,7 @@ impl Stage<'_> {
         match answer {
             Ok(Created::Instance(id)) => {
                 self.sent(&claim.name, SentResult::Instance(id.clone()));
-                let news = format!("machine {id} is being made at {}", connected.account.key.cloud);
+                let news = format!("machine {id} is being made");
                 Ok(Outcome::told(
                     vec![Change::Bind(id), Change::Ordered(self.seen.digests.clone())],
                     news,
