@@ -37,7 +37,7 @@ impl Scene {
             .unwrap();
         let policy = EndpointPolicy::new([sim.url().parse().unwrap()]).unwrap();
         let account: GpuProviderSpec = serde_json::from_str(&account.to_string().replace("BASE", &sim.url())).unwrap();
-        let credentials = Credentials::from_iter(credentials.iter().copied());
+        let credentials: Credentials = credentials.iter().copied().collect();
         let connector = Connector::new(policy, Arc::new(System)).unwrap();
         let provider = connector.connect(&account, &credentials).unwrap();
         let changed = with(spec.clone(), changes);
