@@ -130,7 +130,9 @@ impl Reconciler {
     }
 
     /// Remembers the object as the API server has returned it.
-    pub(super) fn wrote(&self, object: GpuInstance) {
+    pub(super) fn wrote(&self, mut object: GpuInstance) {
+        // Larger than all the rest, and of no use here; the caches leave it out too.
+        object.metadata.managed_fields = None;
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let remembered = memories.entry(object.id().to_owned()).or_default();
         remembered.version = version(&object);
