@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::helm::{Helm, NAMESPACE, RELEASE, chart, create_restricted_namespace, get, kubectl};
 use super::rights::{Right, granted, needed};
 use crate::operator::{
-    Cluster, Kind, Launch, Operator, Plane, Scene, cluster_provider, credentials, instance, provider,
+    Cluster, Kind, Launch, Operator, Plane, Scene, XGC, cluster_provider, credentials, instance, provider,
 };
 
 /// Installs the chart, and runs in the namespace `ml` what its Deployment says.
@@ -26,7 +26,7 @@ async fn deploy(values: Value, watched: &[&str]) -> Scene {
     let cluster = Cluster::new(plane, "ml").await;
     let operator = Operator::start(launch).await;
     operator.until_ready().await;
-    Scene::of(operator, sim, cluster, logs)
+    Scene::of(&XGC, operator, sim, cluster, logs)
 }
 
 fn install(mut values: Value, sim: &Cloudsim, watched: &[&str]) -> Plane {

@@ -8,11 +8,12 @@
 //! ```
 //!
 //! Each test has a [`Scene`]: a namespace, a simulator and an operator of its own, on the one control plane of the
-//! test binary ([`Setup::own_plane`] for what would disturb the others). Whatever is waited for has a deadline, and says
+//! test binary ([`Setup::own_plane`] for what would disturb the others), at XGC or another cloud ([`Setup::at`]). Whatever is waited for has a deadline, and says
 //! on failure how the object looks, what was told of it, and what the operator logged.
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
+mod clouds;
 mod cluster;
 mod manifest;
 mod object;
@@ -21,6 +22,7 @@ mod process;
 mod scene;
 mod setup;
 
+pub use clouds::{CLOUDS, CloudFacts, Price, XGC};
 pub use cluster::{Cluster, Kind, USER_AGENT};
 pub use manifest::{IMAGE, OTHER_IMAGE, cluster_provider, credentials, instance, merged, provider};
 pub use object::{Event, Object};

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use cloudsim::{AccountConfig, Cloudsim};
+use cloudsim::{AccountConfig, AccountHandle, Change, CloudHandle, Cloudsim, Fault, NewMachine, Phase};
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::clouds::CloudFacts;
 use super::cluster::{Cluster, Kind};
 use super::manifest::{credentials, provider};
 use super::object::{Event, Object};
@@ -24,6 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub struct Scene {
     // Dropped first: it must not see the cloud go.
     pub operator: Operator,
+    pub at: &'static CloudFacts,
     pub sim: Cloudsim,
     pub cluster: Cluster,
     logs: TempDir,
@@ -38,10 +41,17 @@ impl Deref for Scene {
 }
 
 impl Scene {
-    /// A scene of these; the operator writes its log into the folder.
-    pub fn of(operator: Operator, sim: Cloudsim, cluster: Cluster, logs: TempDir) -> Self {
+    /// A scene of these, at this cloud; the operator writes its log into the folder.
+    pub fn of(
+        at: &'static CloudFacts,
+        operator: Operator,
+        sim: Cloudsim,
+        cluster: Cluster,
+        logs: TempDir,
+    ) -> Self {
         Self {
             operator,
+            at,
             sim,
             cluster,
             logs,
@@ -71,20 +81,95 @@ impl Scene {
         answer["data"]["list"].as_array().unwrap().clone()
     }
 
-    /// Waits until the account was listed so many times more, so that what would have been done about it is done.
-    pub async fn after_lists(&self, more: u64) {
-        let before = self.sim.call_count("xgc.list");
-        self.until_cloud("more lists", |sim| sim.call_count("xgc.list") >= before + more)
+    /// An object at this scene's cloud; see [`CloudFacts::instance`].
+    pub fn instance(&self, name: &str, spec: Value) -> Value {
+        self.at.instance(name, spec)
+    }
+
+    /// This scene's cloud, as its simulator has it.
+    pub fn cloud(&self) -> CloudHandle<'_> {
+        self.sim.cloud(self.at.cloud)
+    }
+
+    /// The account that the scene's provider speaks for.
+    pub fn account(&self) -> AccountHandle<'_> {
+        self.cloud().account(self.at.account)
+    }
+
+    /// Puts what the account signs in with now into the provider's Secret.
+    pub async fn apply_credentials(&self) {
+        self.apply(self.at.credentials(self.at.name, &self.account().report()))
             .await;
     }
 
-    /// How many machines were rented and destroyed by calls; XGC has two that destroy.
+    /// A machine in the account that this operator did not make.
+    pub fn plant(&self, name: &str) -> String {
+        let machine = NewMachine::named(self.at.cloud, self.at.account, name);
+        self.sim.plant(&machine).unwrap().id
+    }
+
+    /// How often machines were ordered.
+    pub fn orders(&self) -> u64 {
+        self.sim.call_count(self.at.calls.create)
+    }
+
+    /// How often the account was listed.
+    pub fn lists(&self) -> u64 {
+        self.sim.call_count(self.at.calls.list)
+    }
+
+    /// How many calls there were that change a machine which exists, deletes among them.
+    pub fn changes(&self) -> u64 {
+        let calls = &self.at.calls;
+        let all = calls.change.iter().chain(calls.delete);
+        all.map(|operation| self.sim.call_count(operation)).sum()
+    }
+
+    /// What a machine does.
+    pub fn phase(&self, id: &str) -> Phase {
+        self.sim.machine(id).unwrap().phase
+    }
+
+    /// Stops a machine as somebody does in the cloud's console, and waits until it was started again.
+    pub async fn stop_and_see_it_started(&self, id: &str) {
+        let stopped_at = self.stop_elsewhere(id);
+        self.until_cloud("started again", |sim| {
+            let machine = sim.machine(id).unwrap();
+            machine.phase == Phase::Running && machine.started_at > stopped_at
+        })
+        .await;
+    }
+
+    /// Stops a machine as somebody does in the cloud's console; says when that was.
+    pub fn stop_elsewhere(&self, id: &str) -> Option<Timestamp> {
+        let release = self.at.gives_gpu_back;
+        self.sim.change(id, Change::Stop { release }).unwrap().stopped_at
+    }
+
+    /// Sets a fault, and waits until so many calls have met it; gives its id.
+    pub async fn fault_met(&self, fault: Fault, times: u64) -> u64 {
+        let id = self.sim.fault(fault);
+        let met = |sim: &Cloudsim| {
+            sim.faults()
+                .iter()
+                .any(|report| report.id == id && report.fired >= times)
+        };
+        self.until_cloud("the fault was met", met).await;
+        id
+    }
+
+    /// Waits until the account was listed so many times more, so that what would have been done about it is done.
+    pub async fn after_lists(&self, more: u64) {
+        let before = self.lists();
+        let list = self.at.calls.list;
+        self.until_cloud("more lists", |sim| sim.call_count(list) >= before + more)
+            .await;
+    }
+
+    /// How many machines were rented and destroyed by calls.
     pub fn rented_and_destroyed(&self) -> (u64, u64) {
-        let calls = |operation| self.sim.call_count(operation);
-        (
-            calls("xgc.deploy"),
-            calls("xgc.destroy") + calls("xgc.shutdown_destroy"),
-        )
+        let destroyed = self.at.calls.delete.iter().map(|operation| self.sim.call_count(operation));
+        (self.orders(), destroyed.sum())
     }
 
     /// Goes on in another namespace.

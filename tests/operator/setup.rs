@@ -6,16 +6,17 @@ use cloudsim::{Cloudsim, Config, Pace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::clouds::{CloudFacts, XGC};
 use super::cluster::Cluster;
-use super::manifest::{credentials, provider};
 use super::plane::Plane;
 use super::process::{Launch, Operator};
 use super::scene::Scene;
 
 /// What a scene is made of. The usual: the shared control plane, a fast cloud, one operator for the test's namespace
-/// only, and the provider `xgc`.
+/// only, and a provider that is named for its cloud.
 pub struct Setup {
     name: String,
+    at: &'static CloudFacts,
     plane: Option<Plane>,
     cloud: Config,
     provider: Option<Value>,
@@ -25,10 +26,16 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A scene in the namespace of this name.
+    /// A scene in the namespace of this name, at XGC.
     pub fn new(name: &str) -> Self {
+        Self::at(&XGC, name)
+    }
+
+    /// A scene in the namespace of this name, at this cloud.
+    pub fn at(cloud: &'static CloudFacts, name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            at: cloud,
             plane: None,
             cloud: Config::default().with_pace(&Pace::every(300)),
             provider: Some(json!({})),
@@ -62,13 +69,18 @@ impl Setup {
         self
     }
 
+    /// The cloud that is rented at.
+    pub fn facts(&self) -> &'static CloudFacts {
+        self.at
+    }
+
     /// Changes the simulator.
     pub fn cloud(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.cloud);
         self
     }
 
-    /// What the spec of the provider says besides; see [`provider`].
+    /// What the spec of the provider says besides; see [`CloudFacts::provider`].
     pub fn provider(mut self, spec: Value) -> Self {
         self.provider = Some(spec);
         self
@@ -105,10 +117,9 @@ impl Setup {
         let cluster = Cluster::new(plane, &self.name).await;
         let sim = Cloudsim::start(self.cloud).await.unwrap();
         if let Some(spec) = self.provider {
-            cluster
-                .apply(credentials("xgc", &sim.xgc().account("u-1").token()))
-                .await;
-            cluster.apply(provider("xgc", &sim, spec)).await;
+            let account = sim.cloud(self.at.cloud).account(self.at.account).report();
+            cluster.apply(self.at.credentials(self.at.name, &account)).await;
+            cluster.apply(self.at.provider(self.at.name, &sim, spec)).await;
         }
         let logs = TempDir::with_prefix("operator-").unwrap();
         // A namespace that goes with its Lease would take the operator with it.
@@ -129,7 +140,7 @@ impl Setup {
             rust_log: self.rust_log,
             log: logs.path().join("replica-1.log"),
         });
-        Scene::of(operator.await, sim, cluster, logs)
+        Scene::of(self.at, operator.await, sim, cluster, logs)
     }
 }
 

@@ -12,6 +12,7 @@ use axum::{
     response::Response,
 };
 use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -81,7 +82,7 @@ pub(crate) async fn carry_out(simulator: Arc<Simulator>, cloud: Cloud, request: 
     }
     finish(&simulator, seq, started, outcome, Some(reply.status));
     let response = match truncation {
-        None => respond(reply, HeaderMap::new()),
+        None => respond(reply, own_time(&simulator, twin)),
         Some((keep, cut)) => respond_in_part(reply, keep, cut),
     };
     Delivery::Respond(response)
@@ -217,17 +218,30 @@ fn ending(twin: &dyn Twin, effect: &Effect) -> Option<Ending> {
     }
 }
 
+/// `Date` by the cloud's clock, where that is not the true one.
+fn own_time(simulator: &Simulator, twin: &dyn Twin) -> HeaderMap {
+    let ahead = twin.clock_ahead_seconds(&simulator.world());
+    let shown = (ahead != 0).then(|| http_date(Timestamp::now() + SignedDuration::from_secs(ahead)));
+    shown.flatten().map(|date| (header::DATE, date)).into_iter().collect()
+}
+
+fn http_date(at: Timestamp) -> Option<HeaderValue> {
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&at)
+        .ok()?;
+    HeaderValue::from_str(&text).ok()
+}
+
 /// As an HTTP date it is by the real clock, which is the one that the client has.
 fn retry_after(seconds: u64, as_date: bool) -> Option<HeaderValue> {
-    let text = if as_date {
-        let at = crate::clock::later(jiff::Timestamp::now(), seconds.saturating_mul(1000));
-        jiff::fmt::rfc2822::DateTimePrinter::new()
-            .timestamp_to_rfc9110_string(&at)
-            .ok()?
+    if as_date {
+        http_date(crate::clock::later(
+            Timestamp::now(),
+            seconds.saturating_mul(1000),
+        ))
     } else {
-        seconds.to_string()
-    };
-    HeaderValue::from_str(&text).ok()
+        HeaderValue::from_str(&seconds.to_string()).ok()
+    }
 }
 
 fn gateway_page(status: u16) -> String {

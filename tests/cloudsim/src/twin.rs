@@ -21,6 +21,11 @@ pub(crate) trait Twin: Send + Sync {
     /// Carries it out, and answers.
     fn perform(&self, world: &mut World, request: &Request) -> Reply;
 
+    /// How far the clock that its answers show is ahead of the true one.
+    fn clock_ahead_seconds(&self, _world: &World) -> i64 {
+        0
+    }
+
     /// Refuses as this cloud does.
     fn refuse(&self, refusal: Refusal) -> Reply;
 

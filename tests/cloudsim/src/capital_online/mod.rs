@@ -104,6 +104,10 @@ impl Twin for CapitalOnline {
         dispatch(world, &account, action, request, &query).unwrap_or_else(Refused::into)
     }
 
+    fn clock_ahead_seconds(&self, world: &World) -> i64 {
+        world.capital_online.settings.clock_ahead_seconds
+    }
+
     fn refuse(&self, refusal: Refusal) -> Reply {
         wire::refuse(refusal)
     }

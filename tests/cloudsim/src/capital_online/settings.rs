@@ -19,6 +19,8 @@ pub struct Settings {
     pub goods: Vec<Goods>,
     /// How far a request's time may be from the true one, in seconds.
     pub allowed_skew_seconds: i64,
+    /// How far its own clock, which answers show and requests are judged by, is ahead of the true one, in seconds.
+    pub clock_ahead_seconds: i64,
     /// Most rows of a page, whatever is asked for.
     pub largest_page: usize,
     /// Whether a running machine can be deleted.
@@ -82,6 +84,7 @@ impl Default for Settings {
                 ),
             ],
             allowed_skew_seconds: 900,
+            clock_ahead_seconds: 0,
             largest_page: 500,
             deletes_running: false,
             deletes_prepaid: false,

@@ -60,10 +60,12 @@ pub(super) fn is_signed(method: &str, query: &Query, secret: &str) -> bool {
     query.get("Signature") == Some(&made)
 }
 
-/// Seconds between the request's time and the true one; the simulated clock has no part in it.
-pub(super) fn skew(query: &Query) -> Option<i64> {
+/// Seconds between the request's time and that of the cloud's clock, which is this far ahead of the true one; the
+/// simulated clock has no part in it.
+pub(super) fn skew(query: &Query, clock_ahead_seconds: i64) -> Option<i64> {
     let text = query.get("Timestamp")?;
     let whole = text.len() == "2024-12-20T08:00:00Z".len() && text.ends_with('Z');
     let at: Timestamp = text.parse().ok().filter(|_| whole)?;
-    Some(at.duration_since(Timestamp::now()).as_secs().abs())
+    let late = Timestamp::now().duration_since(at).as_secs();
+    Some((late + clock_ahead_seconds).abs())
 }

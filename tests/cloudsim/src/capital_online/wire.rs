@@ -130,15 +130,16 @@ pub(super) fn authenticate(world: &World, request: &Request, query: &Query) -> R
         .iter()
         .filter(|((cloud, _), account)| *cloud == Cloud::CapitalOnline && account.accepts(key))
         .find_map(|(id, account)| {
-            let known = account.credentials.iter().find(|known| known.key == key)?;
+            let known = account.credentials.iter().find(|known| known.key == key && !known.revoked)?;
             Some((id.clone(), known.secret.clone()))
         })
         .ok_or_else(|| Refused::unauthorized("InvalidAccessKeyId", "AccessKey不存在"))?;
     if !signature::is_signed(request.method.as_str(), query, &secret) {
         return Err(Refused::unauthorized("SignatureDoesNotMatch", "签名不匹配"));
     }
-    let allowed = world.capital_online.settings.allowed_skew_seconds;
-    if signature::skew(query).is_none_or(|skew| skew > allowed) {
+    let settings = &world.capital_online.settings;
+    let skew = signature::skew(query, settings.clock_ahead_seconds);
+    if skew.is_none_or(|skew| skew > settings.allowed_skew_seconds) {
         return Err(Refused::unauthorized("InvalidTimestamp.Expired", "Timestamp已过期"));
     }
     if world.capital_online.nonces.contains(part("SignatureNonce")) {

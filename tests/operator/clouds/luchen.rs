@@ -1,0 +1,73 @@
+//! Luchen, 潞晨云.
+
+use cloudsim::{Cloud, Fault};
+use serde_json::json;
+
+use super::{Calls, CloudFacts, Price};
+
+pub const LUCHEN: CloudFacts = CloudFacts {
+    cloud: Cloud::Luchen,
+    name: "luchen",
+    block: "luchen",
+    shown_as: "Luchen",
+    account: "u-1",
+    account_id: "u-1",
+    key_is_account: false,
+    endpoints: |url| json!({ "endpoint": url }),
+    secret: |_, key, proof| json!({ "username": key, "password": proof }),
+    spec: || {
+        json!({
+            "region": "fce31a0c-0000-0000-0000-41caa1bdd251",
+            "gpu": { "model": "H800-SXM", "count": 1 },
+            "image": "0d0c0000-0000-0000-0000-000000000000",
+        })
+    },
+    other_image: "7a81788c-0000-0000-0000-2409e3c8150c",
+    calls: Calls {
+        list: "luchen.list",
+        create: "luchen.create",
+        delete: &["luchen.terminate"],
+        change: &["luchen.start", "luchen.stop"],
+    },
+    price: Price::BeforeOrder("12.50"),
+    stop_modes: &[],
+    gives_gpu_back: true,
+    restarts_at_once: false,
+    connection_keys: &[
+        "host",
+        "jupyter_url",
+        "port",
+        "provider",
+        "ssh_command",
+        "ssh_config",
+        "type",
+        "uri",
+        "username",
+    ],
+    unsupported: || {
+        vec![
+            ("cpu", json!({ "cpu": 8 })),
+            ("memory", json!({ "memory": "32Gi" })),
+            ("gpu.count", json!({ "gpu": { "count": 65 } })),
+            (
+                "volumes[0].size",
+                json!({ "volumes": [{ "source": "example-volume", "mountPath": "/a", "size": "50Gi" }] }),
+            ),
+            ("snapshotOnStop", json!({ "snapshotOnStop": { "name": "image" } })),
+            (
+                "billing.autoRenew",
+                json!({ "billing": {
+                    "mode": "Prepaid", "period": { "unit": "Day", "count": 1 }, "autoRenew": true,
+                } }),
+            ),
+        ]
+    },
+    in_place: None,
+    snapshot: None,
+    looks_empty: || Fault::on("luchen.list").refuse(-1, "ent: instance not found"),
+    not_found: None,
+    ordered_id: "/instanceId",
+    refuses_for_capacity: true,
+    shows_frozen: false,
+    sign_in: Some("luchen.login"),
+};
