@@ -66,9 +66,11 @@ pub async fn what_is_missing_or_not_allowed_is_named(setup: Setup) {
     scene.apply(whole.clone()).await;
     says("EndpointNotAllowed", &["169.254.169.254", "--allow-endpoint"]).await;
 
-    scene.apply(scene.at.provider(name, &scene.sim, json!({}))).await;
     let keys: Vec<&String> = whole["stringData"].as_object().unwrap().keys().collect();
-    scene.delete(Kind::Secret, &format!("{name}-credentials")).await;
+    let secret = format!("{name}-credentials");
+    scene.delete(Kind::Secret, &secret).await;
+    scene.until_gone(Kind::Secret, &secret).await;
+    scene.apply(scene.at.provider(name, &scene.sim, json!({}))).await;
     says("CredentialsNotFound", &[&format!("{namespace}/{name}-credentials")]).await;
     for key in keys {
         let mut incomplete = whole.clone();

@@ -66,16 +66,16 @@ pub async fn destroyed_and_not_replaced_unasked(setup: Setup) {
     assert_eq!((scene.sim.alive().len(), scene.sim.machines().len()), (0, 2));
 }
 
-/// Where a cloud says so, it is `Frozen` for want of money; where it looks stopped, it is started, which is refused.
 pub async fn frozen_for_arrears(setup: Setup) {
     let scene = setup.start().await;
     scene.apply(scene.instance("train-1", json!({}))).await;
     let id = scene.until_ready("train-1").await.instance_id().to_owned();
-    scene.sim.change(&id, Change::Freeze).unwrap();
-    let frozen = scene.until_not_ready("train-1", "InsufficientBalance").await;
-    let state = if scene.at.shows_frozen { "Frozen" } else { "Stopped" };
-    assert_eq!((frozen.state(), frozen.instance_id()), (state, id.as_str()), "{frozen}");
-    scene.sim.change(&id, Change::Unfreeze).unwrap();
+    scene.account().set_balance(-1.0).unwrap();
+    let (state, reason) = scene.at.frozen;
+    let frozen = |object: &Object| object.is_not_ready_for(reason) && object.state() == state;
+    let frozen = scene.until_instance("train-1", &format!("{state}, for {reason}"), frozen).await;
+    assert_eq!(frozen.instance_id(), id);
+    scene.account().set_balance(1000.0).unwrap();
     assert_eq!(scene.until_ready("train-1").await.instance_id(), id);
     assert_eq!((scene.sim.machines().len(), scene.orders()), (1, 1));
 }

@@ -20,7 +20,7 @@ pub async fn at_rest_nothing_is_written_and_little_asked(setup: Setup) {
         .apply(scene.instance("too-dear", json!({ "maxPricePerHour": "0.05" })))
         .await;
     scene
-        .apply(scene.instance("impossible", json!({ "offer": "some", "gpu": null })))
+        .apply(scene.instance("impossible", json!({ "offer": "some", "gpu": null, "region": null })))
         .await;
     scene.until_ready("running").await;
     scene.until_ready("stopped").await;

@@ -7,7 +7,7 @@ use crate::operator::{CLOUDS, Setup};
 pub async fn what_the_cloud_lacks_is_refused_by_name(setup: Setup) {
     let scene = setup.start().await;
     let mut unsupported = (scene.at.unsupported)();
-    unsupported.push(("offer", json!({ "offer": "some", "gpu": null })));
+    unsupported.push(("offer", json!({ "offer": "some", "gpu": null, "region": null })));
     for mode in ["KeepGpu", "ReleaseGpu"] {
         if !scene.at.stop_modes.contains(&mode) {
             unsupported.push(("stopMode", json!({ "stopMode": mode })));

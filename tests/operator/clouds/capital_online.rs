@@ -38,7 +38,10 @@ pub const CAPITAL_ONLINE: CloudFacts = CloudFacts {
     price: Price::BeforeOrder("13.50"),
     stop_modes: &["KeepGpu"],
     gives_gpu_back: false,
+    orders_are_tasks: true,
+    deletes_running: false,
     restarts_at_once: true,
+    chooses_password: true,
     connection_keys: &[
         "host",
         "password",
@@ -67,11 +70,11 @@ pub const CAPITAL_ONLINE: CloudFacts = CloudFacts {
         is_made: |sim, _| sim.call_count("capital_online.ReinstallGpu") == 1,
     }),
     snapshot: None,
-    looks_empty: || Fault::on("capital_online.DescribeGpu").html(404),
+    looks_empty: || Fault::on("capital_online.DescribeGpu").without("/Data/Records"),
     not_found: Some(|| Fault::on("capital_online.DescribeGpuDetail").refuse(404, "ResourceNotFound")),
     ordered_id: "/Data/taskId",
     refuses_for_capacity: true,
-    shows_frozen: true,
+    frozen: ("Unknown", "UnknownState"),
     sign_in: None,
 };
 

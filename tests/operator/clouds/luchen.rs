@@ -32,7 +32,10 @@ pub const LUCHEN: CloudFacts = CloudFacts {
     price: Price::BeforeOrder("12.50"),
     stop_modes: &[],
     gives_gpu_back: true,
+    orders_are_tasks: false,
+    deletes_running: true,
     restarts_at_once: false,
+    chooses_password: false,
     connection_keys: &[
         "host",
         "jupyter_url",
@@ -48,7 +51,6 @@ pub const LUCHEN: CloudFacts = CloudFacts {
         vec![
             ("cpu", json!({ "cpu": 8 })),
             ("memory", json!({ "memory": "32Gi" })),
-            ("gpu.count", json!({ "gpu": { "count": 65 } })),
             (
                 "volumes[0].size",
                 json!({ "volumes": [{ "source": "example-volume", "mountPath": "/a", "size": "50Gi" }] }),
@@ -68,6 +70,6 @@ pub const LUCHEN: CloudFacts = CloudFacts {
     not_found: None,
     ordered_id: "/instanceId",
     refuses_for_capacity: true,
-    shows_frozen: false,
+    frozen: ("Stopped", "InsufficientBalance"),
     sign_in: Some("luchen.login"),
 };

@@ -50,8 +50,14 @@ pub struct CloudFacts {
     pub stop_modes: &'static [&'static str],
     /// Whether a stop that names no way gives the GPU back.
     pub gives_gpu_back: bool,
+    /// Whether an order is a task, so that the machine's id is told later.
+    pub orders_are_tasks: bool,
+    /// Whether a running machine can be deleted; else it is stopped first.
+    pub deletes_running: bool,
     /// Whether a restart is one call, not a stop and a start.
     pub restarts_at_once: bool,
+    /// Whether the machine's password is chosen by the operator, and shown by nobody else.
+    pub chooses_password: bool,
     /// Keys of the connection Secret of a machine that runs, in order.
     pub connection_keys: &'static [&'static str],
     /// Fields that it cannot honour, each with a spec that asks for it.
@@ -68,8 +74,8 @@ pub struct CloudFacts {
     pub ordered_id: &'static str,
     /// Whether an order can be refused for want of a free machine.
     pub refuses_for_capacity: bool,
-    /// Whether a machine frozen for arrears shows as such; else it looks stopped.
-    pub shows_frozen: bool,
+    /// State and reason of a machine that was frozen for arrears. One that looks stopped is started, which is refused.
+    pub frozen: (&'static str, &'static str),
     /// How it lets a client in, where that is a call of its own whose token ends.
     pub sign_in: Option<&'static str>,
 }

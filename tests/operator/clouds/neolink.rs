@@ -33,7 +33,10 @@ pub const NEOLINK: CloudFacts = CloudFacts {
     price: Price::BeforeOrder("2.50"),
     stop_modes: &[],
     gives_gpu_back: true,
+    orders_are_tasks: false,
+    deletes_running: false,
     restarts_at_once: false,
+    chooses_password: false,
     connection_keys: &[
         "host",
         "jupyter_token",
@@ -75,6 +78,6 @@ pub const NEOLINK: CloudFacts = CloudFacts {
     not_found: None,
     ordered_id: "/name",
     refuses_for_capacity: true,
-    shows_frozen: false,
+    frozen: ("Stopped", "InsufficientBalance"),
     sign_in: None,
 };

@@ -1,7 +1,7 @@
 //! SCNet, 国家超算互联网.
 
 use cloudsim::{Cloud, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Calls, CloudFacts, InPlace, Price};
 
@@ -37,7 +37,10 @@ pub const SCNET: CloudFacts = CloudFacts {
     price: Price::Never,
     stop_modes: &[],
     gives_gpu_back: true,
+    orders_are_tasks: false,
+    deletes_running: false,
     restarts_at_once: false,
+    chooses_password: false,
     connection_keys: &[
         "host",
         "jupyter_token",
@@ -82,10 +85,10 @@ pub const SCNET: CloudFacts = CloudFacts {
         },
     }),
     snapshot: None,
-    looks_empty: || Fault::on("scnet.list").refuse(10009, "作业不存在"),
+    looks_empty: || Fault::on("scnet.list").with("/data", Value::Null),
     not_found: Some(|| Fault::on("scnet.detail").refuse(10009, "作业不存在")),
     ordered_id: "/data",
     refuses_for_capacity: false,
-    shows_frozen: false,
+    frozen: ("Stopped", "InsufficientBalance"),
     sign_in: Some("scnet.tokens"),
 };

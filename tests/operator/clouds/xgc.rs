@@ -27,7 +27,10 @@ pub const XGC: CloudFacts = CloudFacts {
     price: Price::OnMachine("1.89"),
     stop_modes: &["KeepGpu", "ReleaseGpu"],
     gives_gpu_back: true,
+    orders_are_tasks: false,
+    deletes_running: true,
     restarts_at_once: false,
+    chooses_password: false,
     connection_keys: &[
         "host",
         "jupyter_token",
@@ -96,6 +99,6 @@ pub const XGC: CloudFacts = CloudFacts {
     not_found: None,
     ordered_id: "/data/id",
     refuses_for_capacity: true,
-    shows_frozen: true,
+    frozen: ("Frozen", "InsufficientBalance"),
     sign_in: None,
 };

@@ -15,15 +15,18 @@ use super::{
     wire::{FROZEN, Members, Refused},
 };
 
-/// Rents a machine; gives its id.
-pub(super) fn create(world: &mut World, account: &Key, region: &str, members: &Members) -> Result<String, Refused> {
-    if world
-        .accounts
-        .get(account)
-        .is_some_and(|account| account.balance < Money::ZERO)
-    {
+/// Refuses whoever is in arrears.
+pub(super) fn in_credit(world: &World, account: &Key) -> Result<(), Refused> {
+    let balance = world.accounts.get(account).map(|account| account.balance);
+    if balance.is_some_and(|balance| balance < Money::ZERO) {
         return Err(Refused::new(FROZEN));
     }
+    Ok(())
+}
+
+/// Rents a machine; gives its id.
+pub(super) fn create(world: &mut World, account: &Key, region: &str, members: &Members) -> Result<String, Refused> {
+    in_credit(world, account)?;
     let name = members.word("instanceServiceName")?.to_owned();
     let group = members.word("resourceGroup")?.to_owned();
     let count = members.integer("gpuNumber")?;

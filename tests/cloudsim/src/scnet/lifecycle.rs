@@ -149,6 +149,7 @@ impl Here {
         let ids = wire::query(request, "instanceServiceId");
         let id = ids.first().ok_or_else(|| Refused::missing("instanceServiceId"))?;
         let (key, machine) = self.owned(world, id)?;
+        create::in_credit(world, &self.account)?;
         if !matches!(machine.phase, Phase::Stopped { .. }) {
             return Err(Refused::invalid("status"));
         }
