@@ -8,48 +8,6 @@ use serde_json::json;
 use crate::operator::{Kind, Scene, instance};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_above_the_cap_goes_and_is_not_rented_again() {
-    let scene = Scene::start("cap").await;
-    scene
-        .apply(instance("too-dear", json!({ "maxPricePerHour": "1.00" })))
-        .await;
-    let object = scene.until_not_ready("too-dear", "PriceAboveCap").await;
-    let message = object.said("Ready", "message");
-    assert!(message.contains("1.89") && message.contains("1.00"), "{message}");
-    scene
-        .until_cloud("the machine gone", |sim| sim.alive().is_empty())
-        .await;
-    scene.after_lists(5).await;
-    let object = scene.until_not_ready("too-dear", "PriceAboveCap").await;
-    assert_eq!(object.truth("Stalled"), "True");
-    assert_eq!(
-        (scene.sim.call_count("xgc.deploy"), scene.sim.alive().len()),
-        (1, 0),
-        "no loop of rent and release"
-    );
-    assert_eq!((object.instance_id(), object.state()), ("", "Pending"));
-    scene.until_event("too-dear", "PriceAboveCap").await;
-
-    scene.change("too-dear", json!({ "maxPricePerHour": "2.00" })).await;
-    scene.until_ready("too-dear").await;
-    assert_eq!((scene.sim.call_count("xgc.deploy"), scene.sim.alive().len()), (2, 1));
-
-    // A machine that somebody has used is stopped, not destroyed.
-    scene.change("too-dear", json!({ "maxPricePerHour": "1.50" })).await;
-    let object = scene.until_not_ready("too-dear", "PriceAboveCap").await;
-    scene
-        .until_cloud("the machine stopped", |sim| {
-            sim.alive().iter().all(|machine| machine.rate_per_hour < 0.5)
-        })
-        .await;
-    assert_eq!(scene.sim.alive()[0].id, object.instance_id());
-    scene.after_lists(3).await;
-    assert_eq!(scene.sim.call_count("xgc.boot"), 0);
-    scene.change("too-dear", json!({ "maxPricePerHour": "1.89" })).await;
-    scene.until_ready("too-dear").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn limits_of_an_account_are_kept() {
     let scene = Scene::start("limits").await;
     scene.add_provider("two", json!({ "limits": { "instances": 2 } })).await;

@@ -52,6 +52,10 @@ async fn what_is_asked_for_is_what_is_rented() {
         (&json!(OTHER_IMAGE), &json!("public"))
     );
     assert_eq!(machine["storage_mount_path"], "/root/cloud");
+    let secret = scene.connection("whole").await;
+    for key in ["password", "jupyter_token"] {
+        assert_eq!(secret.secret(key).as_deref(), machine[key].as_str());
+    }
     let url = format!("https://{}-8080.container.x-gpu.com", object.instance_id());
     let port = &object.at("/status/endpoints/ports")[0];
     assert_eq!((&port["port"], &port["url"]), (&json!(8080), &json!(url)), "{object}");

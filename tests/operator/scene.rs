@@ -168,7 +168,12 @@ impl Scene {
 
     /// How many machines were rented and destroyed by calls.
     pub fn rented_and_destroyed(&self) -> (u64, u64) {
-        let destroyed = self.at.calls.delete.iter().map(|operation| self.sim.call_count(operation));
+        let destroyed = self
+            .at
+            .calls
+            .delete
+            .iter()
+            .map(|operation| self.sim.call_count(operation));
         (self.orders(), destroyed.sum())
     }
 

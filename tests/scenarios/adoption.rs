@@ -12,6 +12,10 @@ pub async fn adopted_once_and_kept(setup: Setup) {
     scene.apply(adopting("first", &id)).await;
     let object = scene.until_ready("first").await;
     assert_eq!((object.instance_id(), object.state()), (id.as_str(), "Running"));
+    assert_eq!(
+        scene.connection("first").await.secret("host").as_deref(),
+        Some(object.text("/status/endpoints/ssh/host"))
+    );
     assert!(scene.until_event("first", "Adopted").await.note.contains(&id));
 
     scene.apply(adopting("second", &id)).await;
@@ -39,8 +43,12 @@ pub async fn adopted_once_and_kept(setup: Setup) {
 
 pub async fn what_is_not_ours_to_take(setup: Setup) {
     let scene = setup.start().await;
-    let forbidding = scene.at.provider("closed", &scene.sim, json!({ "adoption": "Forbidden" }));
-    scene.apply(scene.at.credentials("closed", &scene.account().report())).await;
+    let forbidding = scene
+        .at
+        .provider("closed", &scene.sim, json!({ "adoption": "Forbidden" }));
+    scene
+        .apply(scene.at.credentials("closed", &scene.account().report()))
+        .await;
     scene.apply(forbidding).await;
     let here = scene.plant("by-hand");
     let closed = json!({ "providerRef": { "name": "closed" } });

@@ -7,7 +7,9 @@ use crate::operator::{Kind, Object, Scene, Setup};
 pub async fn the_secret_opens_the_machine_and_goes_with_it(setup: Setup) {
     let scene = setup.start().await;
     scene.apply(scene.instance("train-1", json!({}))).await;
-    let object = scene.until_instance("train-1", "Ready and Available", is_available).await;
+    let object = scene
+        .until_instance("train-1", "Ready and Available", is_available)
+        .await;
     let secret = written(&scene, &object).await;
     rebuilt_when_deleted(&scene, &secret).await;
     kept_while_stopped(&scene).await;
@@ -47,6 +49,10 @@ async fn written(scene: &Scene, object: &Object) -> Object {
         "gpu-instance-operator"
     );
     assert_eq!(object.text("/status/binding/name"), "train-1-connection");
+    if scene.at.chooses_password {
+        let opens = scene.sim.capital_online_password(object.instance_id());
+        assert_eq!(secret.secret("password"), opens);
+    }
     secret
 }
 
@@ -71,7 +77,9 @@ async fn kept_while_stopped(scene: &Scene) {
     scene.after_lists(2).await;
     assert_eq!(scene.connection("train-1").await.at("/data"), before.at("/data"));
     scene.change("train-1", json!({ "power": "Running" })).await;
-    let object = scene.until_instance("train-1", "Ready and Available", is_available).await;
+    let object = scene
+        .until_instance("train-1", "Ready and Available", is_available)
+        .await;
     // Most clouds give another port at each start.
     let port = object.at("/status/endpoints/ssh/port").to_string();
     let now = |secret: &Object| secret.secret("port").as_ref() == Some(&port);
@@ -105,6 +113,8 @@ pub async fn somebody_elses_secret_is_left_alone(setup: Setup) {
 
     scene.delete(Kind::Secret, "train-1-connection").await;
     scene.request_reconcile(Kind::GpuInstance, "train-1").await;
-    scene.until_instance("train-1", "Ready and Available", is_available).await;
+    scene
+        .until_instance("train-1", "Ready and Available", is_available)
+        .await;
     assert!(scene.connection("train-1").await.secret("host").is_some());
 }

@@ -55,6 +55,11 @@ pub async fn what_is_missing_or_not_allowed_is_named(setup: Setup) {
         let object = scene.until_instance("train-1", &what, so).await;
         let stalled = (object.truth("Synced"), object.said("Stalled", "status"));
         assert_eq!(stalled, ("False", "True"), "{object}");
+        scene.until_event("train-1", reason).await;
+        if reason != "ProviderNotFound" {
+            let told = |provider: &Object| provider.is_not_ready_for(reason);
+            scene.until(Kind::GpuProvider, scene.at.name, reason, told).await;
+        }
     };
     let (name, namespace) = (scene.at.name, scene.namespace.as_str());
     says("ProviderNotFound", &[&format!("GpuProvider {namespace}/{name}")]).await;

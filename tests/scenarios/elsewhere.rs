@@ -73,7 +73,9 @@ pub async fn frozen_for_arrears(setup: Setup) {
     scene.account().set_balance(-1.0).unwrap();
     let (state, reason) = scene.at.frozen;
     let frozen = |object: &Object| object.is_not_ready_for(reason) && object.state() == state;
-    let frozen = scene.until_instance("train-1", &format!("{state}, for {reason}"), frozen).await;
+    let frozen = scene
+        .until_instance("train-1", &format!("{state}, for {reason}"), frozen)
+        .await;
     assert_eq!(frozen.instance_id(), id);
     scene.account().set_balance(1000.0).unwrap();
     assert_eq!(scene.until_ready("train-1").await.instance_id(), id);

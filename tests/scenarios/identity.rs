@@ -32,7 +32,10 @@ pub async fn another_account_freezes_everything(setup: Setup) {
     let message = changed.said("Ready", "message");
     let ours = before.text("/status/accountId");
     let theirs = if scene.at.key_is_account { "key-" } else { "u-2" };
-    assert!(message.contains(ours) && message.replace(ours, "").contains(theirs), "{message}");
+    assert!(
+        message.contains(ours) && message.replace(ours, "").contains(theirs),
+        "{message}"
+    );
 
     scene.delete(Kind::GpuInstance, "train-1").await;
     // Longer than absence has to last, by lists of the other account, which honestly show no machine of ours.
@@ -52,7 +55,9 @@ pub async fn a_copied_object_rents_nothing(setup: Setup) {
     let scene = setup.start().await;
     scene.apply(scene.instance("train-1", json!({}))).await;
     scene.until_ready("train-1").await;
-    let original = scene.until_instance("train-1", "bound by its annotation", is_bound).await;
+    let original = scene
+        .until_instance("train-1", "bound by its annotation", is_bound)
+        .await;
     let mut copy = scene.instance("train-2", json!({}));
     copy["metadata"]["annotations"] = json!({ "gpuinstance.dev/binding": original.at(BINDING) });
     scene.apply(copy).await;
@@ -75,7 +80,9 @@ pub async fn a_lost_status_is_found_again(setup: Setup) {
     let mut scene = setup.start().await;
     scene.apply(scene.instance("train-1", json!({}))).await;
     scene.until_ready("train-1").await;
-    let before = scene.until_instance("train-1", "bound by its annotation", is_bound).await;
+    let before = scene
+        .until_instance("train-1", "bound by its annotation", is_bound)
+        .await;
     scene.operator.kill9();
     scene.kubectl(&[
         "patch",

@@ -54,8 +54,14 @@ async fn created(scene: &Scene) {
     // The annotation is written beside the status, and may come a moment later.
     let bound = format!("{}/{account}/{}", object.uid(), machine.id);
     let is_bound = |object: &Object| object.text("/metadata/annotations/gpuinstance.dev~1binding") == bound;
-    scene.until_instance("train-1", "bound by its annotation", is_bound).await;
-    assert_eq!(scene.changes(), 0, "a time that is there at creation is not a wish to restart");
+    scene
+        .until_instance("train-1", "bound by its annotation", is_bound)
+        .await;
+    assert_eq!(
+        scene.changes(),
+        0,
+        "a time that is there at creation is not a wish to restart"
+    );
     shown_by_kubectl(scene, &object);
 }
 
@@ -94,8 +100,16 @@ async fn stopped_and_started(scene: &Scene, mode: Value, releases: bool) {
     let object = scene.until_ready_in("train-1", "Stopped").await;
     assert_eq!(object.truth("Available"), "False");
     assert_eq!(scene.phase(before.instance_id()), Phase::Stopped { released: releases });
-    let price = if releases { "" } else { before.text("/status/pricePerHour") };
-    assert_eq!(object.text("/status/pricePerHour"), price, "stopped by {mode}: {object}");
+    let price = if releases {
+        ""
+    } else {
+        before.text("/status/pricePerHour")
+    };
+    assert_eq!(
+        object.text("/status/pricePerHour"),
+        price,
+        "stopped by {mode}: {object}"
+    );
     assert!(object.at("/status/endpoints/ssh").is_null(), "{object}");
 
     scene.change("train-1", json!({ "power": "Running" })).await;
@@ -128,6 +142,18 @@ async fn measured(scene: &Scene) {
             r#"gpu_instance_operator_cloud_calls_total{{cloud="{cloud}",operation="{operation}",outcome="ok"}} {times}"#
         )
     };
+    if let Price::BeforeOrder(price) | Price::OnMachine(price) = scene.at.price {
+        let object = scene.get(Kind::GpuInstance, "train-1").await;
+        let account = object.text("/status/accountId");
+        // As a number, without zeros at its end.
+        let price: f64 = price.parse().unwrap();
+        scene
+            .operator
+            .until_metric(&format!(
+                r#"gpu_instance_operator_price_per_hour{{cloud="{cloud}",account="{account}",currency="CNY"}} {price}"#
+            ))
+            .await;
+    }
     for line in [
         format!(r#"gpu_instance_operator_instances{{cloud="{cloud}",state="Running"}} 1"#),
         calls("create", 1),
@@ -172,12 +198,17 @@ async fn told(scene: &Scene) {
         let event = events.iter().find(|event| event.reason == told).unwrap();
         assert!(event.note.contains(id), "{event}");
     }
-    assert!(events[usize::from(scene.at.orders_are_tasks)].note.contains(id), "{events:#?}");
+    assert!(
+        events[usize::from(scene.at.orders_are_tasks)].note.contains(id),
+        "{events:#?}"
+    );
 }
 
 pub async fn a_new_object_that_is_stopped_rents_nothing(setup: Setup) {
     let scene = setup.start().await;
-    scene.apply(scene.instance("later", json!({ "power": "Stopped" }))).await;
+    scene
+        .apply(scene.instance("later", json!({ "power": "Stopped" })))
+        .await;
     let object = scene.until_ready_in("later", "Stopped").await;
     assert_eq!((object.instance_id(), object.at("/status/claim").is_null()), ("", true));
     assert_eq!(object.truth("Available"), "False");
@@ -234,6 +265,9 @@ pub async fn an_image_is_saved_before_each_stop(setup: Setup) {
         scene.change("train-1", json!({ "power": "Stopped" })).await;
         scene.until_ready_in("train-1", "Stopped").await;
         assert_eq!((snapshot.saved)(&scene.sim), stops);
+        let calls = scene.sim.calls().into_iter().map(|call| call.operation);
+        let calls: Vec<String> = calls.filter(|call| snapshot.stop.contains(&call.as_str())).collect();
+        assert_eq!(calls, snapshot.stop.repeat(stops), "first the image, then the stop");
         scene.change("train-1", json!({ "power": "Running" })).await;
         scene.until_ready("train-1").await;
     }

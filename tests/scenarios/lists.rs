@@ -80,10 +80,16 @@ pub async fn a_machine_that_a_detail_call_does_not_find(setup: Setup) {
     // Its row changes, so that it is asked for.
     scene.stop_elsewhere(before.instance_id());
     let state = |wanted: &'static str| move |object: &Object| object.state() == wanted;
-    let stopped = scene.until_instance("train-1", "seen to be stopped", state("Stopped")).await;
+    let stopped = scene
+        .until_instance("train-1", "seen to be stopped", state("Stopped"))
+        .await;
     assert_eq!(stopped.instance_id(), before.instance_id());
     scene.sim.change(before.instance_id(), Change::Start).unwrap();
-    let met = |sim: &cloudsim::Cloudsim| sim.faults().iter().any(|report| report.id == fault && report.fired >= 2);
+    let met = |sim: &cloudsim::Cloudsim| {
+        sim.faults()
+            .iter()
+            .any(|report| report.id == fault && report.fired >= 2)
+    };
     scene.until_cloud("the call that does not find it", met).await;
     scene.until_instance("train-1", "seen to run", state("Running")).await;
     scene.sim.clear_fault(fault);

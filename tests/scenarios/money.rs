@@ -14,7 +14,10 @@ pub async fn a_cap_on_the_price_is_kept(setup: Setup) {
                 .apply(scene.instance("too-dear", json!({ "maxPricePerHour": "0.10" })))
                 .await;
             let object = scene.until_not_ready("too-dear", "Unsupported").await;
-            assert!(object.said("Ready", "message").contains("spec.maxPricePerHour"), "{object}");
+            assert!(
+                object.said("Ready", "message").contains("spec.maxPricePerHour"),
+                "{object}"
+            );
             assert_eq!(scene.orders(), 0);
         }
     }

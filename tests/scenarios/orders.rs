@@ -27,7 +27,11 @@ pub async fn a_lost_answer_is_settled_by_looking(setup: Setup) {
         let ready = scene.until_ready(&name).await;
         scene.sim.clear_fault(fault);
         assert_eq!(ready.at("/status/claim/attempt"), 1, "{shown}: {ready}");
-        assert_eq!(scene.sim.machines().len(), machines, "machines ever made, after {shown}");
+        assert_eq!(
+            scene.sim.machines().len(),
+            machines,
+            "machines ever made, after {shown}"
+        );
         assert_eq!(scene.orders(), machines as u64, "ordered again after {shown}");
     }
     let ids: std::collections::BTreeSet<String> = scene
@@ -44,10 +48,11 @@ pub async fn an_order_that_never_arrived_is_made_again(setup: Setup) {
     let scene = setup.start().await;
     scene.sim.fault(Fault::on(scene.at.calls.create).cut_before_commit());
     scene.apply(scene.instance("train-1", json!({}))).await;
-    let looking = |object: &Object| {
-        object.is_not_ready_for("Settling") && object.said("Ready", "message").contains("looking")
-    };
-    scene.until_instance("train-1", "looking for its machine", looking).await;
+    let looking =
+        |object: &Object| object.is_not_ready_for("Settling") && object.said("Ready", "message").contains("looking");
+    scene
+        .until_instance("train-1", "looking for its machine", looking)
+        .await;
     let ready = scene.until_ready("train-1").await;
     assert_eq!(ready.at("/status/claim/attempt"), 2, "a new attempt has a new name");
     let [machine] = <[_; 1]>::try_from(scene.sim.machines()).unwrap();
@@ -112,14 +117,20 @@ async fn order_and_kill(scene: &mut Scene) {
 /// A name that the cloud shortens cannot prove that nothing was made: a human must say.
 pub async fn a_human_settles_what_lists_cannot_prove(setup: Setup) {
     let scene = setup.start().await;
-    scene.sim.fault(Fault::on(scene.at.calls.list).cut_names(6).until_cleared());
+    scene
+        .sim
+        .fault(Fault::on(scene.at.calls.list).cut_names(6).until_cleared());
     scene.sim.fault(Fault::on(scene.at.calls.create).cut_after_commit());
     scene.apply(scene.instance("train-1", json!({}))).await;
     let stalled = scene.until_not_ready("train-1", "CreateOutcomeUnknown").await;
     assert_eq!(stalled.truth("Stalled"), "True", "{stalled}");
     // Longer than absence has to last.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!((scene.sim.machines().len(), scene.orders()), (1, 1), "nothing is rented meanwhile");
+    assert_eq!(
+        (scene.sim.machines().len(), scene.orders()),
+        (1, 1),
+        "nothing is rented meanwhile"
+    );
 
     let id = scene.sim.alive()[0].id.clone();
     let claim = stalled.text("/status/claim/name").to_owned();
@@ -136,7 +147,11 @@ pub async fn refused_for_want_of_machines_or_money(setup: Setup) {
     let poor = scene.sim.fault(order().low_balance().until_cleared());
     scene.apply(scene.instance("train-1", json!({}))).await;
     let waiting = scene.until_not_ready("train-1", "InsufficientBalance").await;
-    assert_eq!((waiting.truth("Reconciling"), waiting.truth("Synced")), ("True", "True"), "{waiting}");
+    assert_eq!(
+        (waiting.truth("Reconciling"), waiting.truth("Synced")),
+        ("True", "True"),
+        "{waiting}"
+    );
     scene.until_event("train-1", "InsufficientBalance").await;
     assert_eq!(scene.sim.machines().len(), 0);
     scene.sim.clear_fault(poor);
@@ -146,9 +161,17 @@ pub async fn refused_for_want_of_machines_or_money(setup: Setup) {
     let none_free = scene.sim.fault(order().no_capacity().until_cleared());
     scene.apply(scene.instance("train-2", json!({}))).await;
     // SCNet's refusal says nothing of machines, and leaves open whether the order was carried out.
-    let reason = if scene.at.refuses_for_capacity { "NoCapacity" } else { "Settling" };
+    let reason = if scene.at.refuses_for_capacity {
+        "NoCapacity"
+    } else {
+        "Settling"
+    };
     let waiting = scene.until_not_ready("train-2", reason).await;
-    assert_eq!((waiting.truth("Reconciling"), waiting.truth("Synced")), ("True", "True"), "{waiting}");
+    assert_eq!(
+        (waiting.truth("Reconciling"), waiting.truth("Synced")),
+        ("True", "True"),
+        "{waiting}"
+    );
     scene.until_event("train-2", reason).await;
     assert_eq!(scene.sim.machines().len(), 0);
     scene.sim.clear_fault(none_free);
@@ -165,12 +188,23 @@ pub async fn asked_to_slow_down(setup: Setup) {
     assert_eq!(scene.sim.machines().len(), 1);
     let orders = scene.sim.calls_of(scene.at.calls.create);
     let apart = orders[1].at.duration_since(orders[0].at);
-    assert!(orders.len() == 2 && apart.as_secs_f64() >= 2.9, "{} orders, {apart:?} apart", orders.len());
+    assert!(
+        orders.len() == 2 && apart.as_secs_f64() >= 2.9,
+        "{} orders, {apart:?} apart",
+        orders.len()
+    );
 
     let list = scene.at.calls.list;
-    let limited = scene.fault_met(Fault::on(list).rate_limited_for(3).until_cleared(), 3).await;
+    let limited = scene
+        .fault_met(Fault::on(list).rate_limited_for(3).until_cleared(), 3)
+        .await;
     scene.sim.clear_fault(limited);
-    let refused: Vec<_> = scene.sim.calls_of(list).into_iter().filter(|call| call.status == Some(429)).collect();
+    let refused: Vec<_> = scene
+        .sim
+        .calls_of(list)
+        .into_iter()
+        .filter(|call| call.status == Some(429))
+        .collect();
     for pair in refused.windows(2) {
         let apart = pair[1].at.duration_since(pair[0].at);
         assert!(apart.as_secs_f64() >= 2.9, "asked again after {apart:?}");

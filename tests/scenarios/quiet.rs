@@ -27,7 +27,11 @@ pub async fn at_rest_nothing_is_written_and_little_asked(setup: Setup) {
     scene.change("stopped", json!({ "power": "Stopped" })).await;
     scene.until_ready_in("stopped", "Stopped").await;
     scene.until_ready_in("never-rented", "Stopped").await;
-    let too_dear = if scene.at.price == Price::Never { "Unsupported" } else { "PriceAboveCap" };
+    let too_dear = if scene.at.price == Price::Never {
+        "Unsupported"
+    } else {
+        "PriceAboveCap"
+    };
     scene.until_not_ready("too-dear", too_dear).await;
     scene.until_not_ready("impossible", "Unsupported").await;
     scene.until_cloud("two machines", |sim| sim.alive().len() == 2).await;

@@ -14,11 +14,10 @@ pub async fn what_the_cloud_lacks_is_refused_by_name(setup: Setup) {
         }
     }
     let other = CLOUDS.into_iter().find(|cloud| cloud.cloud != scene.at.cloud).unwrap();
-    let mut invalid = vec![("image", json!({ "image": null }))];
-    // The block of a cloud that needs no member.
-    if other.block == "xgc" || other.block == "luchen" {
-        invalid.push((other.block, json!({ other.block: {} })));
-    }
+    let mut invalid = vec![
+        ("image", json!({ "image": null })),
+        (other.block, json!({ scene.at.block: null, other.block: {} })),
+    ];
     if !(scene.at.spec)()["region"].is_null() {
         invalid.push(("region", json!({ "region": null })));
     }

@@ -51,7 +51,10 @@ fn ready_to_use(scene: &crate::operator::Scene, object: Value) -> Value {
         }
         "GpuProvider" => {
             let url = scene.cloud().url();
-            merged(object, json!({ "spec": { scene.at.block: (scene.at.endpoints)(&url) } }))
+            merged(
+                object,
+                json!({ "spec": { scene.at.block: (scene.at.endpoints)(&url) } }),
+            )
         }
         _ => object,
     }

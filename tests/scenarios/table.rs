@@ -4,8 +4,8 @@ use libtest_mimic::Trial;
 use tokio::runtime::Builder;
 
 use super::{
-    adoption, connection, credentials, deletion, elsewhere, identity, life, lists, many, money, orders, quiet, refusals,
-    samples, sign_in, updates,
+    adoption, connection, credentials, deletion, elsewhere, identity, life, lists, many, money, orders, quiet,
+    refusals, samples, sign_in, updates,
 };
 use crate::operator::{CLOUDS, CloudFacts, Setup};
 

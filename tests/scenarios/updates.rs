@@ -27,7 +27,12 @@ pub async fn a_change_is_reported_or_made_by_a_new_machine(setup: Setup) {
         .until_instance("train-1", "Ready with a new machine", replaced)
         .await;
     let new = scene.sim.machine(object.instance_id()).unwrap();
-    let gone = scene.sim.machine(&old).unwrap().destroyed_at.expect("the old machine is gone");
+    let gone = scene
+        .sim
+        .machine(&old)
+        .unwrap()
+        .destroyed_at
+        .expect("the old machine is gone");
     assert!(
         gone <= new.created_at,
         "the old one was gone at {gone}, the new one made at {}",
@@ -47,11 +52,11 @@ pub async fn a_change_is_made_in_place(setup: Setup) {
     let id = scene.until_ready("train-1").await.instance_id().to_owned();
     scene.change("train-1", (in_place.spec)()).await;
     scene.change("train-1", json!({ "updatePolicy": "InPlace" })).await;
-    scene
-        .until_cloud("changed", |sim| (in_place.is_made)(sim, &id))
-        .await;
+    scene.until_cloud("changed", |sim| (in_place.is_made)(sim, &id)).await;
     let as_asked = |object: &Object| object.is_ready_in("Running") && object.condition("Drifted").is_none();
-    let object = scene.until_instance("train-1", "Ready, and not Drifted", as_asked).await;
+    let object = scene
+        .until_instance("train-1", "Ready, and not Drifted", as_asked)
+        .await;
     assert_eq!(object.instance_id(), id, "the same machine");
     let changes = scene.changes();
     scene.after_lists(3).await;

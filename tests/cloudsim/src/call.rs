@@ -235,10 +235,7 @@ fn http_date(at: Timestamp) -> Option<HeaderValue> {
 /// As an HTTP date it is by the real clock, which is the one that the client has.
 fn retry_after(seconds: u64, as_date: bool) -> Option<HeaderValue> {
     if as_date {
-        http_date(crate::clock::later(
-            Timestamp::now(),
-            seconds.saturating_mul(1000),
-        ))
+        http_date(crate::clock::later(Timestamp::now(), seconds.saturating_mul(1000)))
     } else {
         HeaderValue::from_str(&seconds.to_string()).ok()
     }

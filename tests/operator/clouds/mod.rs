@@ -108,6 +108,8 @@ pub struct InPlace {
 /// An image of a machine that is saved before a stop.
 pub struct SavedImage {
     pub spec: fn() -> Value,
+    /// The calls of such a stop, in order.
+    pub stop: &'static [&'static str],
     /// How many were saved so far.
     pub saved: fn(&Cloudsim) -> usize,
 }

@@ -72,6 +72,7 @@ pub const NEOLINK: CloudFacts = CloudFacts {
     in_place: None,
     snapshot: Some(SavedImage {
         spec: || json!({ "name": "mine", "tag": "v1" }),
+        stop: &["neolink.power_off"],
         saved: |sim| sim.neolink_images().len(),
     }),
     looks_empty: || Fault::on("neolink.list").refuse(404, "cluster not found"),

@@ -92,6 +92,7 @@ pub const XGC: CloudFacts = CloudFacts {
     }),
     snapshot: Some(SavedImage {
         spec: || json!({ "name": "my-image" }),
+        stop: &["xgc.saveimage", "xgc.shutdown_release_gpu"],
         saved: |sim| usize::try_from(sim.call_count("xgc.saveimage")).unwrap(),
     }),
     // What it says to an unknown id, and to much else.

@@ -130,7 +130,10 @@ pub(super) fn authenticate(world: &World, request: &Request, query: &Query) -> R
         .iter()
         .filter(|((cloud, _), account)| *cloud == Cloud::CapitalOnline && account.accepts(key))
         .find_map(|(id, account)| {
-            let known = account.credentials.iter().find(|known| known.key == key && !known.revoked)?;
+            let known = account
+                .credentials
+                .iter()
+                .find(|known| known.key == key && !known.revoked)?;
             Some((id.clone(), known.secret.clone()))
         })
         .ok_or_else(|| Refused::unauthorized("InvalidAccessKeyId", "AccessKey不存在"))?;
