@@ -1,4 +1,4 @@
-//! Hands off, and look now.
+//! Looking at the cloud at once, whatever the poll interval.
 
 use cloudsim::Change;
 use serde_json::json;

@@ -87,8 +87,7 @@ pub async fn not_let_go_while_the_cloud_is_down(setup: Setup) {
 }
 
 pub async fn a_whole_namespace_with_its_machines_first(setup: Setup) {
-    // The operator's own Lease lies in the namespace, and would end it when it goes.
-    let scene = setup.flag("--leader-elect=false").start().await;
+    let scene = setup.start().await;
     for name in ["train-1", "train-2"] {
         scene.apply(scene.instance(name, json!({}))).await;
     }

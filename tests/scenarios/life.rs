@@ -159,7 +159,6 @@ async fn measured(scene: &Scene) {
         calls("create", 1),
         calls("start", stops),
         calls("stop", stops),
-        "gpu_instance_operator_leader 1".to_owned(),
     ] {
         scene.operator.until_metric(&line).await;
     }

@@ -83,13 +83,12 @@ impl Stage<'_> {
         let with_stop = connected.driver.capabilities().snapshot_with_stop && self.object.is_to_stand_still();
         let snapshot = snapshot.filter(|_| with_stop);
         let answer = connected.driver.stop(machine, mode, snapshot).await;
-        Ok(self.asked(
-            ActionKind::Stop,
-            machine,
-            answer,
-            vec![Change::StoppedWith(mode)],
-            "is being stopped",
-        ))
+        let news = match snapshot {
+            None => "is being stopped".to_owned(),
+            Some(snapshot) => format!("is being stopped, and saved as image {}", snapshot.name),
+        };
+        let changes = vec![Change::StoppedWith(mode)];
+        Ok(self.asked(ActionKind::Stop, machine, answer, changes, &news))
     }
 
     pub(super) async fn restart(&self) -> Acted {

@@ -29,6 +29,7 @@ pub const CAPITAL_ONLINE: CloudFacts = CloudFacts {
         })
     },
     other_image: UBUNTU_22,
+    many: 50,
     calls: Calls {
         list: "capital_online.DescribeGpu",
         create: "capital_online.CreateGpuInstance",

@@ -23,6 +23,7 @@ pub const LUCHEN: CloudFacts = CloudFacts {
         })
     },
     other_image: "7a81788c-0000-0000-0000-2409e3c8150c",
+    many: 10,
     calls: Calls {
         list: "luchen.list",
         create: "luchen.create",

@@ -44,6 +44,8 @@ pub struct CloudFacts {
     pub spec: fn() -> Value,
     /// Another image that exists.
     pub other_image: &'static str,
+    /// How many machines are rented there at once: fifty where the list alone tells all, and where it tells least.
+    pub many: usize,
     pub calls: Calls,
     pub price: Price,
     /// The ways to stop that a spec may name.

@@ -24,6 +24,7 @@ pub const NEOLINK: CloudFacts = CloudFacts {
         })
     },
     other_image: "harbor.example/library/pytorch:2.5",
+    many: 10,
     calls: Calls {
         list: "neolink.list",
         create: "neolink.create",

@@ -28,6 +28,7 @@ pub const SCNET: CloudFacts = CloudFacts {
         })
     },
     other_image: "image.ac.com:5000/dcu/admin/base/custom:vllm0.7.2-ubuntu22.04",
+    many: 10,
     calls: Calls {
         list: "scnet.list",
         create: "scnet.create",

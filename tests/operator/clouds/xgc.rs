@@ -18,6 +18,7 @@ pub const XGC: CloudFacts = CloudFacts {
     secret: |_, key, _| json!({ "token": key }),
     spec: || json!({ "gpu": { "model": "RTX 4090", "count": 1 }, "image": IMAGE }),
     other_image: OTHER_IMAGE,
+    many: 50,
     calls: Calls {
         list: "xgc.list",
         create: "xgc.deploy",
