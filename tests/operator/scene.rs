@@ -42,13 +42,7 @@ impl Deref for Scene {
 
 impl Scene {
     /// A scene of these, at this cloud; the operator writes its log into the folder.
-    pub fn of(
-        at: &'static CloudFacts,
-        operator: Operator,
-        sim: Cloudsim,
-        cluster: Cluster,
-        logs: TempDir,
-    ) -> Self {
+    pub fn of(at: &'static CloudFacts, operator: Operator, sim: Cloudsim, cluster: Cluster, logs: TempDir) -> Self {
         Self {
             operator,
             at,
