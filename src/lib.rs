@@ -12,7 +12,8 @@
 //! - [`instance`]: one pass over an instance ([`instance::Reconciler`]): observe → plan → act → publish. The plan is
 //!   pure, and one step is taken a pass, so that a process may die anywhere.
 //! - [`kubernetes`]: a client that does not hang, finalizers, events, the Lease. [`controllers`] puts the watches and
-//!   the passes together; [`operator`] is the life of the process; [`environment`] is the one seam for time and chance.
+//!   the passes together; [`operator`] is the life of the process; [`environment`] is the one seam for time and chance,
+//!   [`crash_point`] where tests kill it.
 //!
 //! # What comes before everything else
 //!
@@ -27,6 +28,7 @@ pub mod api;
 pub mod cli;
 pub mod context;
 pub mod controllers;
+pub mod crash_point;
 pub mod environment;
 pub mod instance;
 pub mod kubernetes;

@@ -14,6 +14,7 @@ use crate::api::instance::ProviderKind;
 use crate::api::{
     ClusterGpuProvider, GpuInstance, GpuProvider, IN_USE_FINALIZER, INSTANCE_FINALIZER, RELEASED_ANNOTATION,
 };
+use crate::crash_point;
 use crate::kubernetes::{CallError, Namespaces, Taken, call, drop_finalizer, take_finalizer};
 
 /// Why a provider cannot be relied on.
@@ -45,6 +46,7 @@ pub async fn hold(client: &Client, provider: &ProviderView) -> Result<(), HoldEr
         }
     };
     demand(taken, &key.to_string())?;
+    crash_point::reached(format_args!("protect the provider: its Secret not yet"));
     if let Some((namespace, name)) = provider.secret() {
         let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
         demand(
@@ -92,6 +94,7 @@ pub async fn release(
         )
         .await?;
     }
+    crash_point::reached(format_args!("give the provider free: its Secret is"));
     let seen = provider.resource_version.as_deref();
     match key.kind {
         ProviderKind::GpuProvider => {

@@ -19,6 +19,7 @@ use crate::account::{Connected, Holding, InstanceRef, Obstacle, ProviderKey, Ret
 use crate::api::condition::Reason;
 use crate::api::remote_name::Installation;
 use crate::api::{GpuInstance, RECONCILE_REQUESTED_ANNOTATION};
+use crate::crash_point;
 use crate::environment::Environment;
 use crate::kubernetes::{Backoff, Events, Pace};
 use crate::metrics::{self, Metrics};
@@ -84,7 +85,9 @@ impl Reconciler {
         let (seen, connected) = self.observe(&object, memory).await;
         self.account_for(&object, connected.as_ref());
         let step = plan(&object, &seen, self.environment.now());
+        crash_point::reached(format_args!("before {}", verb(&step)));
         let outcome = self.act(&object, &seen, connected.as_ref(), &step).await;
+        crash_point::reached(format_args!("after {}", verb(&step)));
         log(&object, &step, &outcome);
         self.count(&step, &outcome);
         if let (Step::DropFinalizer(_) | Step::LetGo, Ok(())) = (&step, &outcome.result) {
@@ -101,7 +104,9 @@ impl Reconciler {
             return STALE;
         }
         let (verdict, again) = self.judge(&object, &seen, connected.as_ref(), &step, &outcome);
-        match self.publish(&object, &seen, &step, &outcome, &verdict).await {
+        let published = self.publish(&object, &seen, &step, &outcome, &verdict).await;
+        crash_point::reached(format_args!("status after {}", verb(&step)));
+        match published {
             Ok(()) => {
                 self.note_claim(&object, &step, &outcome);
                 again

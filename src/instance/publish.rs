@@ -10,6 +10,7 @@ use super::step::Step;
 use super::{Reconciler, connection};
 use crate::api::GpuInstance;
 use crate::api::status::{GpuInstanceStatus, InstanceState};
+use crate::crash_point;
 use crate::kubernetes::call;
 use crate::provider::Machine;
 
@@ -83,6 +84,7 @@ impl Reconciler {
         };
         let data = connection::data(&object.name_any(), connected.account.cloud, machine, &before);
         connection::write(&self.client, object, &seen.secret, &data).await?;
+        crash_point::reached(format_args!("publish: Secret written"));
         Ok(true)
     }
 }

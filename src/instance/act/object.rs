@@ -10,6 +10,7 @@ use crate::account::{HoldError, Holding, Obstacle, ProviderKey, hold, remember_r
 use crate::api::condition::Reason;
 use crate::api::remote_name::BindingAnnotation;
 use crate::api::{BINDING_ANNOTATION, INSTANCE_FINALIZER};
+use crate::crash_point;
 use crate::instance::connection;
 use crate::instance::observation::InstanceView;
 use crate::instance::step::Change;
@@ -98,7 +99,9 @@ impl Stage<'_> {
         let namespace = self.object.namespace().unwrap_or_default();
         let provider = ProviderKey::of(&self.object.spec.provider_ref, &namespace);
         remember_released(&self.reconciler.client, &provider, &id).await?;
+        crash_point::reached(format_args!("let go: remembered"));
         connection::disown(&self.reconciler.client, self.object, &self.seen.secret).await?;
+        crash_point::reached(format_args!("let go: Secret disowned"));
         self.drop_finalizer(&format!("machine {id} is kept, as spec.deletionPolicy says"))
             .await
     }

@@ -11,6 +11,7 @@ use crate::account::{Holding, Obstacle};
 use crate::api::condition::Reason;
 use crate::api::money;
 use crate::api::status::{Claim, InstanceState};
+use crate::crash_point;
 use crate::instance::connection;
 use crate::instance::memory::{ActionKind, Pause, Quoted, Sent, SentResult};
 use crate::instance::observation::{InstanceView, later};
@@ -71,6 +72,7 @@ impl Stage<'_> {
         };
         // From here on the order may have been sent: whatever happens, this is remembered before anything else.
         self.sent(&claim.name, SentResult::Unclear("the order is under way".to_owned()));
+        crash_point::reached(format_args!("create: about to be sent"));
         let call = self.only_before(claim.deadline.0, connected.driver.create(&order));
         let answer = tokio::time::timeout(left, call)
             .await
