@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use super::act::{Failure, Outcome};
 use super::memory::{Memory, OwnClaim, Pause};
 use super::observation::{InstanceView, Observation, later};
-use super::plan::{plan, verb};
+use super::plan::{plan, unclear_order, verb};
 use super::project::Verdict;
 use super::step::{Change, Standing, Step, Wait};
 use crate::account::cache::Cache;
@@ -350,10 +350,11 @@ impl Reconciler {
             }
             Failure::Cloud(error) if error.kind == Kind::Ambiguous => {
                 self.want_list(object, self.environment.now());
-                let why = format!(
-                    "the cloud's answer was unclear ({}); looking before anything else is done",
-                    error.message
-                );
+                let heard = &error.message;
+                let why = match (step, object.claim()) {
+                    (Step::Create, Some(claim)) => unclear_order(claim, heard),
+                    _ => format!("the cloud's answer was unclear ({heard}); looking before anything else is done"),
+                };
                 (
                     Verdict::Standing(Standing::Progress(Obstacle::new(Reason::Settling, why))),
                     Duration::ZERO,

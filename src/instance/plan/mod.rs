@@ -23,6 +23,7 @@ use crate::api::GpuInstance;
 use crate::api::condition::Reason;
 use crate::api::instance::Power;
 use crate::provider::Machine;
+pub(super) use settle::unclear_order;
 
 /// How long a claim may wait for its call to be sent. Whoever finds somebody else's claim waits this long, and more.
 pub const CLAIM_WINDOW: Duration = Duration::from_mins(1);

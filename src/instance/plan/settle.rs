@@ -137,7 +137,7 @@ fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
     let seen = scene.seen;
     let sent = seen.memory.sent.as_ref().filter(|sent| sent.claim == claim.name);
     let heard = sent.and_then(|sent| match &sent.result {
-        SentResult::Unclear(heard) => Some(format!("the cloud's answer to the order was unclear ({heard})")),
+        SentResult::Unclear(heard) => Some(unclear(heard)),
         _ => None,
     });
     // A task that goes on may make the machine at any moment, however long no list has shown it. Only one that is over,
@@ -177,12 +177,21 @@ fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
         ));
     }
     Step::Wait(
-        Wait::progress(
-            Reason::Settling,
-            format!("{heard}; looking for {} before anything else is done", claim.name),
-        )
-        .list_after(next_proof(scene, connection, claim)),
+        Wait::progress(Reason::Settling, looking(claim, &heard)).list_after(next_proof(scene, connection, claim)),
     )
+}
+
+/// What is said of an order whose answer was unclear: the same when it is heard as long as it is looked for.
+pub(in crate::instance) fn unclear_order(claim: &Claim, heard: &str) -> String {
+    looking(claim, &unclear(heard))
+}
+
+fn unclear(heard: &str) -> String {
+    format!("the cloud's answer to the order was unclear ({heard})")
+}
+
+fn looking(claim: &Claim, heard: &str) -> String {
+    format!("{heard}; looking for {} before anything else is done", claim.name)
 }
 
 /// Asks how far a task is: at first every other second, then ever more rarely.

@@ -7,6 +7,9 @@ use crate::api::CREATE_OUTCOME_ANNOTATION;
 use crate::api::InstanceState::{Deleting, Running};
 use crate::api::condition::Reason;
 use crate::instance::memory::{ActionKind, SentResult};
+use crate::instance::observation::InstanceView as _;
+use crate::instance::plan::{plan, unclear_order};
+use crate::instance::step::{Standing, Step};
 use jiff::Timestamp;
 
 fn ours() -> Seen {
@@ -75,6 +78,17 @@ fn what_the_cloud_said_is_believed() {
             "record unclaim as Settling",
         ),
     ]);
+}
+
+/// Else the same news would be told twice, in two wordings.
+#[test]
+fn an_unclear_order_is_spoken_of_in_the_same_words_as_it_is_heard_of_and_looked_for() {
+    let (object, seen) = (claimed().0, unclear().0);
+    let Step::Wait(wait) = plan(&object, &seen, at(0)) else {
+        panic!("it is looked for")
+    };
+    let words = unclear_order(object.claim().unwrap(), "reset");
+    assert_eq!(wait.standing, Standing::Progress(Obstacle::new(Reason::Settling, words)));
 }
 
 #[test]
