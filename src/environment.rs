@@ -3,11 +3,14 @@
 //!
 //! Waiting goes through `tokio::time`, which a test can pause; this is for reading the clock and drawing numbers.
 
-use jiff::Timestamp;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 /// Where time and random numbers come from.
 pub trait Environment: Send + Sync + 'static {
-    /// The wall clock: what is compared with times that other processes wrote.
+    /// The wall clock: what is compared with times that other processes wrote. It never goes back while a process lives.
     fn now(&self) -> Timestamp;
 
     /// A number for jitter. Not for secrets.
@@ -21,9 +24,12 @@ pub trait Environment: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;
 
+/// The clock of this process.
+static CLOCK: Steady = Steady::new();
+
 impl Environment for System {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        CLOCK.read(Timestamp::now())
     }
 
     fn random(&self) -> u64 {
@@ -35,5 +41,62 @@ impl Environment for System {
         // A system without a source of randomness cannot make a password that anyone should use.
         getrandom::fill(&mut bytes).expect("the system's random number generator works");
         bytes
+    }
+}
+
+/// A wall clock that is not turned back: where the system's is, this one goes on as if it had not been.
+///
+/// The loop compares moments of one process: whether a list was begun after a claim, how long ago something was asked.
+/// With a clock that is turned back, an old list would count as a new one, and nothing would be listed until the clock
+/// had caught up.
+#[derive(Debug, Default)]
+pub struct Steady {
+    anchor: Mutex<Option<(Timestamp, Instant)>>,
+}
+
+impl Steady {
+    /// A clock that was not read yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            anchor: Mutex::new(None),
+        }
+    }
+
+    /// The time, if the system's clock says this.
+    pub fn read(&self, wall: Timestamp) -> Timestamp {
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let expected = anchor.and_then(|(time, at)| {
+            let passed = SignedDuration::try_from(now.duration_since(at)).ok()?;
+            time.checked_add(passed).ok()
+        });
+        match expected {
+            Some(expected) if expected > wall => expected,
+            _ => {
+                *anchor = Some((wall, now));
+                wall
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_turned_back_goes_on() {
+        let clock = Steady::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(clock.read(at(1_000)), at(1_000));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(clock.read(at(410)), at(1_010));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(clock.read(at(420)), at(1_020));
+        assert_eq!(clock.read(at(2_000)), at(2_000), "forward it goes with the system");
+        assert_eq!(clock.read(at(1_999)), at(2_000));
     }
 }

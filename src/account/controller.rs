@@ -76,13 +76,15 @@ where
             }
         })
         .applied_objects()
-        .predicate_filter(
-            predicates::generation
-                .combine(predicates::annotations)
-                .combine(predicates::finalizers),
-            PredicateConfig::default(),
-        );
+        .predicate_filter(what_wakes(), PredicateConfig::default());
     (store, stream)
+}
+
+/// What a controller wakes for: not for what it writes into status itself.
+pub fn what_wakes<K: Resource>() -> impl Predicate<K> {
+    predicates::generation
+        .combine(predicates::annotations)
+        .combine(predicates::finalizers)
 }
 
 /// Runs the passes over one kind of provider until told to stop.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::interests::Wake;
-use super::presence::{Snapshot, given_name};
+use super::presence::{Absence, Snapshot, given_name};
 use super::{Account, InstanceRef, State};
 use crate::api::remote_name::Installation;
 use crate::provider::{self, Machine};
@@ -25,6 +26,8 @@ pub struct Outage {
 const TRANSITION_INTERVAL: Duration = Duration::from_secs(2);
 /// Least time between two lists that instances ask for, so that a burst of them shares one.
 const DEMAND_GAP: Duration = Duration::from_millis(250);
+/// Clocks are set right by less than this all the time.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
 /// One failure is a hiccup, two are an outage: status is written for outages only.
 pub(super) const FAILURES_OF_AN_OUTAGE: u32 = 2;
 
@@ -55,6 +58,22 @@ impl Account {
             interval
         };
         pause.saturating_sub(elapsed)
+    }
+
+    /// A list is about to be asked for. Where the clock was put forward since the last one, the time between them proves
+    /// nothing: all evidence of absence starts over.
+    pub fn list_begins(&self, now: Timestamp) {
+        let at = Instant::now();
+        let mut state = self.state();
+        let Some((before, then)) = state.begun.replace((now, at)) else {
+            return;
+        };
+        let passed = SignedDuration::try_from(at.duration_since(then)).unwrap_or_default();
+        if now.duration_since(before) > passed.saturating_add(CLOCK_SLACK) {
+            for interest in state.interests.values_mut() {
+                interest.absence = Absence::default();
+            }
+        }
     }
 
     /// Takes in a list, and tells which instances it concerns.

@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::api::Cloud;
 use crate::api::status::InstanceState;
@@ -71,6 +72,8 @@ pub struct Account {
 #[derive(Debug, Default)]
 struct State {
     latest: Option<Arc<Snapshot>>,
+    /// When the last list was asked for, by both clocks.
+    begun: Option<(Timestamp, Instant)>,
     outage: Option<Outage>,
     /// Regions that could not be read, by each spelling under which specs may name them.
     unread: BTreeMap<String, Outage>,

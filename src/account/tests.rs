@@ -229,3 +229,20 @@ fn a_newcomer_without_a_name_that_explains_it_may_be_anyones() {
         "a cloud that keeps our names explains every machine"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn evidence_from_before_the_clock_was_put_forward_proves_nothing() {
+    let begin = async |account: &Account, second, passed| {
+        tokio::time::advance(Duration::from_secs(passed)).await;
+        account.list_begins(at(second));
+        list(account, second, Vec::new());
+        let evidence = account.watch(instance(), subject(Some("m-1")));
+        evidence.absence.lasted(jiff::SignedDuration::from_mins(1))
+    };
+    let account = account();
+    account.watch(instance(), subject(Some("m-1")));
+    assert!(!begin(&account, 0, 0).await);
+    assert!(!begin(&account, 302, 2).await, "five minutes, of which two seconds have passed");
+    assert!(!begin(&account, 304, 2).await);
+    assert!(begin(&account, 364, 60).await);
+}

@@ -54,15 +54,20 @@ fn of_secrets(secrets: Api<PartialObjectMeta<Secret>>) -> impl Stream<Item = Obj
         .default_backoff()
         .touched_objects()
         .filter_map(|secret| async move {
-            let secret = secret.ok()?;
-            let owner = secret
-                .owner_references()
-                .iter()
-                .find(|owner| owner.kind == "GpuInstance")?
-                .name
-                .clone();
-            Some(ObjectRef::<Guarded>::new(&owner).within(&secret.namespace()?))
+            let instance = instance_of(&secret.ok()?)?;
+            Some(ObjectRef::<Guarded>::new(&instance.name).within(&instance.namespace))
         })
+}
+
+/// The instance that a connection Secret belongs to.
+#[must_use]
+pub fn instance_of(secret: &PartialObjectMeta<Secret>) -> Option<InstanceRef> {
+    let owners = secret.owner_references();
+    let owner = owners.iter().find(|owner| owner.kind == "GpuInstance")?;
+    Some(InstanceRef {
+        namespace: secret.namespace()?,
+        name: owner.name.clone(),
+    })
 }
 
 async fn reconcile(guarded: Arc<Guarded>, reconciler: Arc<Reconciler>) -> Result<Action, Infallible> {

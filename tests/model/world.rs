@@ -1,78 +1,48 @@
 //! What all parts of a model share: virtual time, chance by a seed, faults, and what was seen to go wrong.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::Hasher;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use gpu_instance_operator::environment::Environment;
-use jiff::Timestamp;
+use gpu_instance_operator::environment::{Environment, Steady};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use super::faults::{Call, Dice, Effect, Fate, Faults, Weather};
 
 /// Names a process of the operator: a new number after each restart.
 pub type ProcessId = u32;
 
-/// What becomes of a call from a process to the outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is carried out and answered.
-    Well,
-    /// The process dies before it is sent.
-    DiesBefore,
-    /// It is carried out; the process dies before the answer.
-    DiesAfter,
-    /// It is carried out; the answer is lost.
-    ReplyLost,
-    /// It never arrives; the caller cannot know.
-    RequestLost,
-    /// It is refused: somebody else was faster, or the cloud has none.
-    Refused,
-}
-
-/// Everything of these kinds of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Reads,
-    Writes,
-}
-
-/// A call from a process to the outside.
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub what: String,
-    pub effect: Effect,
-}
-
-/// How likely each fault of a call is, in a thousand.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Weather {
-    pub reads: u32,
-    pub writes: u32,
-    pub deaths: u32,
-}
-
-#[derive(Default)]
-struct State {
-    /// Fates of single calls, by their number.
-    planned: BTreeMap<usize, Fate>,
-    /// Fates of the next calls whose description begins so.
-    next: Vec<(String, Fate)>,
-    weather: Weather,
-    calls: Vec<Call>,
-    dead: BTreeSet<ProcessId>,
-    wrong: Vec<String>,
-    trace: VecDeque<String>,
-    writes: u64,
-}
+/// What the outside is like now, as a digest.
+type Outside = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// What all parts share.
 pub struct World {
     start: Instant,
     random: Mutex<fastrand::Rng>,
     state: Mutex<State>,
+    outside: Mutex<Option<Outside>>,
     pub death: Notify,
 }
 
+#[derive(Default)]
+struct State {
+    faults: Faults,
+    calls: Vec<Call>,
+    writes: u64,
+    dead: BTreeSet<ProcessId>,
+    wrong: Vec<String>,
+    trace: VecDeque<String>,
+    whole_trace: bool,
+    /// How often each oracle has looked.
+    looked: BTreeMap<&'static str, u64>,
+    /// By how much the clock on the operator's machine is off.
+    off: SignedDuration,
+}
+
+/// Lines of a trace that are kept where nobody asks for all.
 const TRACE: usize = 150;
 
 impl World {
@@ -81,6 +51,7 @@ impl World {
             start: Instant::now(),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             state: Mutex::default(),
+            outside: Mutex::default(),
             death: Notify::new(),
         })
     }
@@ -102,25 +73,96 @@ impl World {
         Duration::from_millis(least + self.below(most - least + 1))
     }
 
+    pub fn now(&self) -> Timestamp {
+        beginning() + self.start.elapsed()
+    }
+}
+
+/// Faults.
+impl World {
     pub fn plan(&self, call: usize, fate: Fate) {
-        self.state().planned.insert(call, fate);
+        self.state().faults.plan(call, fate);
     }
 
     /// The fate of the next call whose description begins so.
     pub fn plan_next(&self, what: &str, fate: Fate) {
-        self.state().next.push((what.to_owned(), fate));
+        self.state().faults.plan_next(what, fate);
     }
 
     pub fn set_weather(&self, weather: Weather) {
-        self.state().weather = weather;
+        self.state().faults.set_weather(weather);
     }
 
     /// No more faults from now on.
     pub fn calm(&self) {
+        self.state().faults.calm();
+    }
+
+    /// Counts a fault that is not one of a call.
+    pub fn count_fault(&self, what: &str) {
+        self.state().faults.count(what);
+    }
+
+    /// How often each fault was injected.
+    pub fn injected(&self) -> BTreeMap<String, u64> {
+        self.state().faults.injected().clone()
+    }
+
+    /// A process calls the outside: what becomes of the call. One that is dead calls nobody any more.
+    pub fn fate(&self, process: ProcessId, what: &str, effect: Effect) -> Fate {
+        if self.is_dead(process) {
+            return Fate::DiesBefore;
+        }
+        let dice = Dice {
+            luck: u32::try_from(self.below(1000)).unwrap(),
+            doom: u32::try_from(self.below(1000)).unwrap(),
+            kind: usize::try_from(self.below(3)).unwrap(),
+        };
+        let outside = self.outside.lock().unwrap().as_ref().map_or(0, |outside| outside());
         let mut state = self.state();
-        state.weather = Weather::default();
-        state.planned.clear();
-        state.next.clear();
+        let number = state.calls.len();
+        state.calls.push(Call {
+            what: what.to_owned(),
+            effect,
+            outside,
+        });
+        if effect == Effect::Writes {
+            state.writes += 1;
+        }
+        let fate = state.faults.fate(number, what, effect, dice);
+        let told = effect == Effect::Writes || fate != Fate::Well || state.whole_trace;
+        drop(state);
+        if told {
+            let fate = if fate == Fate::Well { String::new() } else { format!("-> {fate:?}") };
+            self.note(format!("#{number} p{process} {what} {fate}"));
+        }
+        fate
+    }
+
+    /// The process is dead from now on; what it waits for never comes.
+    pub async fn die(&self, process: ProcessId) {
+        if self.state().dead.insert(process) {
+            self.note(format!("p{process} is dead"));
+        }
+        self.death.notify_one();
+        std::future::pending::<()>().await;
+    }
+
+    pub fn is_dead(&self, process: ProcessId) -> bool {
+        self.state().dead.contains(&process)
+    }
+
+    /// The clock on the operator's machine jumps.
+    pub fn jump(&self, by: SignedDuration) {
+        self.state().off += by;
+    }
+}
+
+/// What was seen.
+impl World {
+    /// Has each call say what the outside was like.
+    pub fn look_outside_with(&self, outside: Outside) {
+        *self.outside.lock().unwrap() = Some(outside);
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -132,71 +174,40 @@ impl World {
         self.state().calls.len()
     }
 
+    /// Whether there was a call whose description begins so.
+    pub fn has_called(&self, what: &str) -> bool {
+        self.state().calls.iter().any(|call| call.what.starts_with(what))
+    }
+
     /// How many calls there were that change something outside.
     pub fn writes(&self) -> u64 {
         self.state().writes
     }
 
-    /// A process calls the outside: what becomes of the call.
-    pub fn fate(&self, process: ProcessId, what: &str, effect: Effect) -> Fate {
-        let luck = u32::try_from(self.below(1000)).unwrap();
-        let doom = u32::try_from(self.below(1000)).unwrap();
-        let kind = self.below(3);
-        let mut state = self.state();
-        let number = state.calls.len();
-        state.calls.push(Call {
-            what: what.to_owned(),
-            effect,
-        });
-        if effect == Effect::Writes {
-            state.writes += 1;
-        }
-        let next = state
-            .next
-            .iter()
-            .position(|(prefix, _)| what.starts_with(prefix.as_str()));
-        let weather = state.weather;
-        let chance = match effect {
-            Effect::Reads => weather.reads,
-            Effect::Writes => weather.writes,
-        };
-        let fate = if let Some(next) = next {
-            state.next.remove(next).1
-        } else if let Some(fate) = state.planned.get(&number) {
-            *fate
-        } else if doom < weather.deaths {
-            if kind == 0 { Fate::DiesBefore } else { Fate::DiesAfter }
-        } else if luck < chance {
-            [Fate::ReplyLost, Fate::RequestLost, Fate::Refused][usize::try_from(kind).unwrap()]
-        } else {
-            Fate::Well
-        };
-        drop(state);
-        if effect == Effect::Writes || fate != Fate::Well {
-            self.note(format!("#{number} p{process} {what} {}", told(fate)));
-        }
-        fate
+    /// An oracle has looked.
+    pub fn looked(&self, oracle: &'static str) {
+        *self.state().looked.entry(oracle).or_default() += 1;
     }
 
-    /// The process is dead from now on; what it waits for never comes.
-    pub async fn die(&self, process: ProcessId) {
-        self.state().dead.insert(process);
-        self.death.notify_one();
-        std::future::pending::<()>().await;
+    /// How often each oracle has looked.
+    pub fn looks(&self) -> BTreeMap<&'static str, u64> {
+        self.state().looked.clone()
     }
 
-    pub fn is_dead(&self, process: ProcessId) -> bool {
-        self.state().dead.contains(&process)
+    /// Keeps every line of the trace, with the calls that only read.
+    pub fn keep_whole_trace(&self) {
+        self.state().whole_trace = true;
     }
 
     /// Writes a line into the trace.
     pub fn note(&self, what: impl AsRef<str>) {
-        let at = self.start.elapsed().as_secs_f32();
+        let at = self.start.elapsed();
         let mut state = self.state();
-        if state.trace.len() == TRACE {
+        if !state.whole_trace && state.trace.len() == TRACE {
             state.trace.pop_front();
         }
-        state.trace.push_back(format!("{at:9.3} {}", what.as_ref()));
+        let line = format!("{:6}.{:03} {}", at.as_secs(), at.subsec_millis(), what.as_ref());
+        state.trace.push_back(line);
     }
 
     /// Something happened that must not.
@@ -209,21 +220,15 @@ impl World {
         }
     }
 
-    /// What went wrong, with what led to it.
+    /// What went wrong.
     pub fn verdict(&self) -> Result<(), String> {
         let state = self.state();
-        if state.wrong.is_empty() {
-            return Ok(());
-        }
-        let trace: Vec<_> = state.trace.iter().map(String::as_str).collect();
-        Err(format!("{}\n{}", state.wrong.join("\n"), trace.join("\n")))
+        if state.wrong.is_empty() { Ok(()) } else { Err(state.wrong.join("\n")) }
     }
-}
 
-fn told(fate: Fate) -> String {
-    match fate {
-        Fate::Well => String::new(),
-        fate => format!("-> {fate:?}"),
+    /// What led to it.
+    pub fn trace(&self) -> Vec<String> {
+        self.state().trace.iter().cloned().collect()
     }
 }
 
@@ -232,25 +237,53 @@ fn beginning() -> Timestamp {
     Timestamp::from_millisecond(1_800_000_000_437).unwrap()
 }
 
-impl World {
-    pub fn now(&self) -> Timestamp {
-        beginning() + self.start.elapsed()
+/// Time and chance as a process gets them.
+pub struct Virtual {
+    world: Arc<World>,
+    steady: Steady,
+}
+
+impl Virtual {
+    pub fn new(world: Arc<World>) -> Self {
+        Self {
+            world,
+            steady: Steady::default(),
+        }
     }
 }
 
-/// Time and chance as a process gets them.
-pub struct Virtual(pub Arc<World>);
-
 impl Environment for Virtual {
     fn now(&self) -> Timestamp {
-        self.0.now()
+        let off = self.world.state().off;
+        self.steady.read(self.world.now() + off)
     }
 
     fn random(&self) -> u64 {
-        self.0.below(u64::MAX)
+        self.world.below(u64::MAX)
     }
 
     fn secret_bytes(&self) -> [u8; 32] {
         [7; 32]
+    }
+}
+
+/// A digest that is the same in every run.
+pub fn digest(text: impl std::fmt::Display) -> u64 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    hasher.write(text.to_string().as_bytes());
+    hasher.finish()
+}
+
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
     }
 }

@@ -49,6 +49,7 @@ impl Ticker {
     async fn list(&self, connected: &Connected) {
         let account = &connected.account;
         let begun = self.environment.now();
+        account.list_begins(begun);
         let scope = self.scope(account);
         let concerned = match connected.driver.list(&scope).await {
             Ok(mut listing) => {

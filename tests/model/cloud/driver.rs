@@ -18,9 +18,11 @@ use secrecy::ExposeSecret;
 
 use super::operations::Ask;
 use super::{Cloud, Profile, Wanted};
-use crate::model::world::{Effect, Fate, ProcessId, Virtual};
+use crate::model::faults::{Effect, Fate};
+use crate::model::world::{ProcessId, Virtual};
 
 /// The cloud, as a process gets to it.
+#[derive(Clone)]
 pub struct Way {
     pub cloud: Arc<Cloud>,
     pub process: ProcessId,
@@ -43,7 +45,7 @@ impl Connect for Way {
             process: self.process,
             token,
         };
-        let environment = Arc::new(Virtual(Arc::clone(&self.cloud.world)));
+        let environment = Arc::new(Virtual::new(Arc::clone(&self.cloud.world)));
         Ok(Arc::new(Breaker::new(Arc::new(driver), environment)))
     }
 }

@@ -149,6 +149,15 @@ impl Cloud {
             .and_then(|machine| machine.state(now))
     }
 
+    /// What every machine is now, in words.
+    pub fn states(&self) -> String {
+        let now = self.world.now();
+        let books = self.books();
+        let told = books.machines.iter();
+        let told = told.map(|machine| format!("{} {:?}", machine.id, machine.state(now)));
+        told.collect::<Vec<_>>().join(", ")
+    }
+
     /// What somebody does in the cloud's console.
     pub fn console(&self, id: &str, state: Option<InstanceState>) {
         let now = self.world.now();

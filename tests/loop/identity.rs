@@ -1,0 +1,75 @@
+//! Whose a machine is: accounts, machines of others, machines that are let go.
+
+use gpu_instance_operator::api::status::InstanceState;
+use serde_json::json;
+
+use crate::passes;
+
+#[test]
+fn another_account_freezes_everything_until_the_first_is_back() {
+    passes(5, |mut model| async move {
+        model.create("a", &json!({ "updatePolicy": "Recreate" }));
+        model.create("b", &json!({ "power": "Stopped" }));
+        model.until("Ready", 120, |model| model.is_ready("a")).await?;
+        model
+            .api
+            .change("secrets", "xgc", &json!({ "data": { "token": "dG9rZW4tMg==" } }));
+        model
+            .until("noticed", 120, |model| model.reason("a") == "AccountChanged")
+            .await?;
+        model.delete("a");
+        model.seconds(300).await?;
+        assert_eq!(model.cloud.machines().len(), 1, "nothing is deleted, nothing is rented");
+        assert!(model.instance("a").is_some(), "the object stays");
+        model
+            .api
+            .change("secrets", "xgc", &json!({ "data": { "token": "dG9rZW4tMQ==" } }));
+        model.until("gone", 300, |model| model.instance("a").is_none()).await?;
+        model.settles().await
+    });
+}
+
+#[test]
+fn a_retained_machine_is_kept_and_no_orphan() {
+    passes(4, |mut model| async move {
+        model.create("a", &json!({ "deletionPolicy": "Retain" }));
+        model.until("Ready", 120, |model| model.is_ready("a")).await?;
+        model.delete("a");
+        model.until("gone", 60, |model| model.instance("a").is_none()).await?;
+        model.seconds(120).await?;
+        assert_eq!(model.cloud.state("m-1"), Some(InstanceState::Running));
+        let provider = model.api.get("gpuproviders", "xgc").unwrap();
+        assert_eq!(provider["status"]["instances"]["orphans"], json!(0));
+        assert!(
+            model.api.get("secrets", "a-connection").is_some(),
+            "its Secret is kept too"
+        );
+        model.settles().await
+    });
+}
+
+#[test]
+fn machines_of_others_are_left_alone_and_may_be_adopted() {
+    passes(4, |mut model| async move {
+        let theirs = model.cloud.rent_by_hand("u-1", "gi-other-123456789abc-1");
+        let free = model.cloud.rent_by_hand("u-1", "notebook");
+        model.oracles.belong_to_others([theirs.clone(), free.clone()]);
+        model.create("a", &json!({ "instanceId": theirs, "deletionPolicy": "Delete" }));
+        model
+            .until("refused", 60, |model| model.reason("a") == "AdoptionForbidden")
+            .await?;
+        model.delete("a");
+        model.create("b", &json!({ "instanceId": free, "power": "Running" }));
+        model.until("Ready", 60, |model| model.is_ready("b")).await?;
+        model.create("c", &json!({ "instanceId": free }));
+        model
+            .until("refused", 60, |model| model.reason("c") == "InstanceClaimed")
+            .await?;
+        model.delete("c");
+        model.delete("b");
+        model.until("gone", 60, |model| model.instance("b").is_none()).await?;
+        model.seconds(60).await?;
+        assert_eq!(model.cloud.machines().len(), 2);
+        Ok(())
+    });
+}

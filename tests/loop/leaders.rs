@@ -1,0 +1,93 @@
+//! Two processes that both believe they lead, and one whose watches are behind.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::passes;
+
+#[test]
+fn a_stale_cache_rents_nothing_twice() {
+    for seed in 0..5 {
+        passes(seed, |mut model| async move {
+            model.operator.lags(Duration::from_millis(12_000));
+            model.create("a", &json!({}));
+            model.until("Ready", 900, |model| model.is_ready("a")).await?;
+            model.edit("a", &json!({ "power": "Stopped" }));
+            model.until("stopped", 900, |model| model.is_ready("a")).await?;
+            assert_eq!(model.cloud.ever().len(), 1);
+            model.settles().await
+        });
+    }
+}
+
+/// The operator stands still at some moment of an order, a rival takes over, and then the operator wakes up.
+#[test]
+fn an_old_leader_that_wakes_up_late_rents_nothing() {
+    for seed in 0..12 {
+        passes(seed, |mut model| async move {
+            let until_frozen = model.world.span(0, 2_500);
+            model.create("a", &json!({}));
+            tokio::time::sleep(until_frozen).await;
+            model.operator.freeze();
+            // A lease lasts fifteen seconds.
+            model.seconds(15).await?;
+            model.start_rival();
+            let pause = u32::try_from(model.world.below(400)).unwrap();
+            model.seconds(pause).await?;
+            model.operator.thaw();
+            model.seconds(3).await?;
+            model.operator.deposed();
+            model.until("Ready", 900, |model| model.is_ready("a")).await?;
+            assert_eq!(model.cloud.ever().len(), 1, "seed {seed}");
+            model.settles().await
+        });
+    }
+}
+
+/// The same, at the one moment that is worst: the order is about to be sent, and the rival has long believed that none
+/// was.
+#[test]
+fn an_old_leader_that_wakes_up_with_an_order_in_hand_does_not_send_it() {
+    for seed in 0..6 {
+        passes(seed, |mut model| async move {
+            model.create("a", &json!({}));
+            while !model
+                .world
+                .calls()
+                .iter()
+                .any(|call| call.what.starts_with("cloud create"))
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            model.operator.freeze();
+            model.seconds(15).await?;
+            model.start_rival();
+            model.until("Ready", 900, |model| model.is_ready("a")).await?;
+            model.operator.thaw();
+            model.seconds(60).await?;
+            model.operator.deposed();
+            model.settles().await
+        });
+    }
+}
+
+/// Both believe that they lead for a while, and both have the same object before them.
+#[test]
+fn two_leaders_at_once_rent_one_machine() {
+    for seed in 0..15 {
+        passes(seed, |mut model| async move {
+            // Lists are behind, so that neither sees in them what the other has ordered.
+            model.cloud.habits(|habits| habits.lag = Duration::from_secs(8));
+            model.operator.lags(Duration::from_millis(300));
+            model.start_rival();
+            model.rival.as_ref().unwrap().lags(Duration::from_millis(300));
+            model.create("a", &json!({}));
+            model.seconds(20).await?;
+            model.rival.as_ref().unwrap().deposed();
+            model.until("Ready", 900, |model| model.is_ready("a")).await?;
+            assert_eq!(model.cloud.ever().len(), 1, "seed {seed}");
+            Ok(())
+        });
+    }
+}

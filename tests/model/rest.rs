@@ -1,0 +1,103 @@
+//! Rest: what all comes to once faults stop and specs stay as they are.
+
+use gpu_instance_operator::api::status::InstanceState::{self, Expired, Failed, Frozen, Running, Stopped};
+use serde_json::Value;
+
+use super::look::{condition, is_ready};
+use super::oracles::provider_of;
+use super::{Model, Outcome};
+
+/// Longest that anything takes to come to rest: pauses that had grown, an hour's worth of tries.
+const PATIENCE: u32 = 4_500;
+/// A change that was just made may still be told of.
+const ECHO: u32 = 90;
+/// How long nothing at all is written, nor asked of the cloud but to be read.
+const QUIET: u32 = 300;
+
+impl Model {
+    /// Faults are over: everything comes to rest as the specs ask, and then nothing is written any more.
+    pub async fn settles(&mut self) -> Outcome {
+        self.rests(|object, model| why_not_as_asked(object, model)).await
+    }
+
+    /// The same, where a spec may ask for what cannot be had, and says so.
+    pub async fn settles_somehow(&mut self) -> Outcome {
+        self.rests(|object, model| match why_not_as_asked(object, model) {
+            Some(why) if is_explained(object, model) => {
+                let _ = why;
+                None
+            }
+            why => why,
+        })
+        .await
+    }
+
+    async fn rests(&mut self, why_not: impl Fn(&Value, &Self) -> Option<String>) -> Outcome {
+        self.world.calm();
+        let restless = |model: &Self| {
+            let objects = model.api.all("gpuinstances");
+            objects.iter().find_map(|object| why_not(object, model))
+        };
+        self.until("at rest", PATIENCE, |model| restless(model).is_none()).await?;
+        self.seconds(ECHO).await?;
+        self.world.looked("at rest nothing is written");
+        let before = self.world.writes();
+        self.seconds(QUIET).await?;
+        if self.world.writes() != before {
+            let count = self.world.writes() - before;
+            self.world.wrong(format!("{count} writes at rest; {}", self.described()));
+        }
+        if let Some(why) = restless(self) {
+            self.world.wrong(format!("it did not stay at rest: {why}"));
+        }
+        self.world.looked("at rest the cloud is as the specs say");
+        self.world.verdict()
+    }
+}
+
+/// Why an object is not what its spec asks for; nothing, if it is.
+fn why_not_as_asked(object: &Value, model: &Model) -> Option<String> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if !object["metadata"]["deletionTimestamp"].is_null() {
+        return Some(format!("{name} is being deleted"));
+    }
+    if !is_ready(object) {
+        return Some(format!("{name} is not Ready: {}", condition(object, "Ready")));
+    }
+    let id = object["status"]["instanceId"].as_str().unwrap_or_default();
+    let state = model.cloud.state(id);
+    let as_asked = match object["spec"]["power"].as_str() {
+        Some("Stopped") => id.is_empty() || state == Some(Stopped),
+        _ => state == Some(Running),
+    };
+    (!as_asked).then(|| format!("{name} is Ready, and its machine {id} is {state:?}"))
+}
+
+/// Whether the reason that an object gives for not being Ready is so.
+fn is_explained(object: &Value, model: &Model) -> bool {
+    let ready = condition(object, "Ready");
+    let current = ready["observedGeneration"] == object["metadata"]["generation"];
+    let spec = &object["spec"];
+    let id = object["status"]["instanceId"].as_str().unwrap_or_default();
+    let state: Option<InstanceState> = model.cloud.state(id);
+    let deleted = !object["metadata"]["deletionTimestamp"].is_null();
+    if deleted {
+        return false;
+    }
+    let explained = match ready["reason"].as_str().unwrap_or_default() {
+        "Lost" => state.is_none(),
+        "Expired" => state == Some(Expired),
+        "Failed" => state == Some(Failed),
+        "InsufficientBalance" => state == Some(Frozen),
+        "Suspended" => spec["suspend"] == true,
+        "PriceAboveCap" => !spec["maxPricePerHour"].is_null(),
+        "LimitReached" => provider_of(&model.api, object).is_some_and(|provider| provider["spec"]["limits"].is_object()),
+        "InstanceNotFound" | "InstanceClaimed" | "AdoptionForbidden" => !spec["instanceId"].is_null(),
+        "NamespaceNotAllowed" | "ProviderNotFound" => spec["providerRef"]["kind"] == "ClusterGpuProvider",
+        "Unsupported" | "Invalid" => true,
+        // The cloud stops it again and again.
+        "Stopped" => state == Some(Stopped),
+        _ => false,
+    };
+    current && explained
+}

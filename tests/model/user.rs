@@ -1,0 +1,143 @@
+//! What users do.
+
+use serde_json::{Value, json};
+
+use super::{ApiServer, Model, Profile};
+
+/// The provider of the namespace, its Secret, and the provider of the cluster.
+pub const PROVIDER: &str = "xgc";
+pub const SHARED: &str = "shared";
+/// Tokens of two accounts, as Secrets hold them.
+const TOKENS: [&str; 2] = ["dG9rZW4tMQ==", "dG9rZW4tMg=="];
+
+/// What is there before anybody asks for a machine.
+pub fn furnish(api: &ApiServer, profile: &Profile) {
+    api.create("namespaces", namespace());
+    api.create("secrets", secret(TOKENS[0]));
+    api.create("gpuproviders", provider(profile));
+}
+
+fn namespace() -> Value {
+    json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ml", "labels": { "team": "vision" } } })
+}
+
+fn secret(token: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": PROVIDER }, "data": { "token": token } })
+}
+
+fn provider(profile: &Profile) -> Value {
+    json!({
+        "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuProvider", "metadata": { "name": PROVIDER },
+        "spec": profile.account(PROVIDER),
+    })
+}
+
+/// Instances.
+impl Model {
+    /// A user creates an instance.
+    pub fn create(&self, name: &str, spec: &Value) {
+        let mut whole = self.cloud.profile.order();
+        whole["providerRef"] = json!({ "name": PROVIDER });
+        for (key, value) in spec.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        self.world.note(format!("user: create {name} {spec}"));
+        self.api.create(
+            "gpuinstances",
+            json!({
+                "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuInstance",
+                "metadata": { "name": name }, "spec": whole,
+            }),
+        );
+    }
+
+    /// A user changes the spec of an instance.
+    pub fn edit(&self, name: &str, spec: &Value) {
+        self.world.note(format!("user: edit {name} {spec}"));
+        self.api.change("gpuinstances", name, &json!({ "spec": spec }));
+    }
+
+    /// A user sets, or with null removes, an annotation of an instance.
+    pub fn annotate(&self, name: &str, key: &str, value: &Value) {
+        self.world.note(format!("user: annotate {name} {key}={value}"));
+        let patch = json!({ "metadata": { "annotations": { format!("gpuinstance.dev/{key}"): value } } });
+        self.api.change("gpuinstances", name, &patch);
+    }
+
+    pub fn delete(&self, name: &str) {
+        self.world.note(format!("user: delete {name}"));
+        self.api.delete("gpuinstances", name);
+    }
+}
+
+/// Providers, credentials, namespaces.
+impl Model {
+    /// A user changes the spec of the provider.
+    pub fn edit_provider(&self, spec: &Value) {
+        self.world.note(format!("user: edit the provider {spec}"));
+        self.oracles.limits_change(self.world.now());
+        self.api.change("gpuproviders", PROVIDER, &json!({ "spec": spec }));
+    }
+
+    pub fn delete_provider(&self) {
+        self.world.note("user: delete the provider");
+        self.api.delete("gpuproviders", PROVIDER);
+    }
+
+    /// The provider speaks for the first account or the second, or for nobody.
+    pub fn speak_for(&self, account: Option<usize>) {
+        self.world.note(format!("user: the provider speaks for account {account:?}"));
+        let token = account.map_or("bm9ib2R5", |account| TOKENS[account]);
+        self.api
+            .change("secrets", PROVIDER, &json!({ "data": { "token": token } }));
+    }
+
+    pub fn delete_secret(&self) {
+        self.world.note("user: delete the Secret");
+        self.api.delete("secrets", PROVIDER);
+    }
+
+    /// Puts back what is missing of provider and Secret, as they were in the beginning.
+    pub fn furnish(&self) {
+        self.world.note("user: provider and Secret are applied");
+        let profile = &self.cloud.profile;
+        if self.api.get("secrets", PROVIDER).is_none() {
+            self.api.create("secrets", secret(TOKENS[0]));
+        }
+        if self.api.get("gpuproviders", PROVIDER).is_none() {
+            self.oracles.limits_change(self.world.now());
+            self.api.create("gpuproviders", provider(profile));
+        }
+    }
+
+    /// A provider for the cluster, of the same account, with this as its `allowedNamespaces`.
+    pub fn share(&self, allowed: &Value) {
+        self.world.note(format!("user: a shared provider, allowed: {allowed}"));
+        let mut spec = self.cloud.profile.account(PROVIDER);
+        for account in spec.as_object_mut().unwrap().values_mut() {
+            account["credentialsSecretRef"]["namespace"] = json!("ml");
+        }
+        spec["allowedNamespaces"] = allowed.clone();
+        if self.api.get("clustergpuproviders", SHARED).is_some() {
+            let patch = json!({ "spec": { "allowedNamespaces": null } });
+            self.api.change("clustergpuproviders", SHARED, &patch);
+            self.api
+                .change("clustergpuproviders", SHARED, &json!({ "spec": { "allowedNamespaces": allowed } }));
+            return;
+        }
+        self.api.create(
+            "clustergpuproviders",
+            json!({
+                "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "ClusterGpuProvider",
+                "metadata": { "name": SHARED }, "spec": spec,
+            }),
+        );
+    }
+
+    /// The namespace is deleted, with all that is in it.
+    pub fn delete_namespace(&self) {
+        self.world.note("user: delete the namespace");
+        self.oracles.limits_change(self.world.now());
+        self.api.delete_all();
+    }
+}
