@@ -242,7 +242,10 @@ async fn evidence_from_before_the_clock_was_put_forward_proves_nothing() {
     let account = account();
     account.watch(instance(), subject(Some("m-1")));
     assert!(!begin(&account, 0, 0).await);
-    assert!(!begin(&account, 302, 2).await, "five minutes, of which two seconds have passed");
+    assert!(
+        !begin(&account, 302, 2).await,
+        "five minutes, of which two seconds have passed"
+    );
     assert!(!begin(&account, 304, 2).await);
     assert!(begin(&account, 364, 60).await);
 }

@@ -71,7 +71,9 @@ fn lived(case: &Case) -> crate::model::Lived {
         lived.outcome = Err("the fault did not come".into());
     }
     lived.outcome = lived.outcome.map_err(|why| {
-        let Case { life, call, what, fate, .. } = case;
+        let Case {
+            life, call, what, fate, ..
+        } = case;
         format!("{:?} at call {call} ({what}) of the life {:?}: {why}", fate, life.name)
     });
     lived
@@ -146,5 +148,8 @@ const KINDS: &[&str] = &[
 fn every_kind_is_reached(reached: &BTreeMap<String, usize>) {
     let reached: BTreeSet<&str> = reached.keys().map(String::as_str).collect();
     let missing: Vec<_> = KINDS.iter().filter(|kind| !reached.contains(*kind)).collect();
-    assert!(missing.is_empty(), "no life makes these calls: {missing:?}; made: {reached:?}");
+    assert!(
+        missing.is_empty(),
+        "no life makes these calls: {missing:?}; made: {reached:?}"
+    );
 }

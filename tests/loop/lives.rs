@@ -222,7 +222,9 @@ async fn provider_first(model: &mut Model) -> Outcome {
     model.delete("a");
     gone(model).await?;
     let is_gone = |kind: &'static str| move |model: &Model| model.api.get(kind, "xgc").is_none();
-    model.until("rid of its provider", LONG, is_gone("gpuproviders")).await?;
+    model
+        .until("rid of its provider", LONG, is_gone("gpuproviders"))
+        .await?;
     model.until("rid of its Secret", LONG, is_gone("secrets")).await?;
     model.settles().await
 }

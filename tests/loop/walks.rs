@@ -82,7 +82,10 @@ fn a_seed_is_one_life() {
 /// What is left of a script is what made it fail, and nothing else.
 #[test]
 fn a_life_is_cut_down_to_what_makes_it_fail() {
-    let whole = (0..).map(|seed| script(Cloud::Xgc, seed)).find(|script| script.deeds.len() > 9).unwrap();
+    let whole = (0..)
+        .map(|seed| script(Cloud::Xgc, seed))
+        .find(|script| script.deeds.len() > 9)
+        .unwrap();
     let least = shrink(&whole, |script| script.kept.contains(&3) && script.kept.contains(&8));
     assert_eq!(least.kept, [3, 8]);
     let pauses = |script: &Script| script.deeds.iter().map(|(pause, _)| *pause).sum::<u32>();

@@ -101,7 +101,10 @@ impl Faults {
     }
 
     fn choose(&mut self, number: usize, what: &str, effect: Effect, dice: Dice) -> Fate {
-        let next = self.next.iter().position(|(prefix, _)| what.starts_with(prefix.as_str()));
+        let next = self
+            .next
+            .iter()
+            .position(|(prefix, _)| what.starts_with(prefix.as_str()));
         if let Some(next) = next {
             return self.next.remove(next).1;
         }
@@ -113,7 +116,11 @@ impl Faults {
             Effect::Writes => self.weather.writes,
         };
         if dice.doom < self.weather.deaths {
-            if dice.kind == 0 { Fate::DiesBefore } else { Fate::DiesAfter }
+            if dice.kind == 0 {
+                Fate::DiesBefore
+            } else {
+                Fate::DiesAfter
+            }
         } else if dice.luck < chance {
             [Fate::ReplyLost, Fate::RequestLost, Fate::Refused][dice.kind]
         } else {

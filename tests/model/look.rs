@@ -44,7 +44,9 @@ impl Model {
         let lines: Vec<String> = objects
             .iter()
             .map(|object| {
-                let machine = self.cloud.state(object["status"]["instanceId"].as_str().unwrap_or_default());
+                let machine = self
+                    .cloud
+                    .state(object["status"]["instanceId"].as_str().unwrap_or_default());
                 format!("{object}\n    its machine: {machine:?}")
             })
             .collect();

@@ -104,12 +104,17 @@ impl Oracles {
     }
 
     fn limits(&self, world: &World, provider: &Value, machines: &[Rented]) -> Result<(), String> {
-        let unsure = self.known().limits_unsure_until.is_some_and(|until| world.now() < until);
+        let unsure = self
+            .known()
+            .limits_unsure_until
+            .is_some_and(|until| world.now() < until);
         let Some(most) = provider["spec"]["limits"]["instances"].as_u64().filter(|_| !unsure) else {
             return Ok(());
         };
         world.looked("limits hold at each order");
-        let ours = machines.iter().filter(|machine| machine.name.starts_with("gi-model-") && self.is_ours(machine));
+        let ours = machines
+            .iter()
+            .filter(|machine| machine.name.starts_with("gi-model-") && self.is_ours(machine));
         let count = ours.count() as u64;
         if count >= most {
             return Err(format!("{count} machines are there, and the limit is {most}"));
@@ -119,7 +124,9 @@ impl Oracles {
 
     /// An object goes for good: nothing that it held may be left, unless its policy says so.
     pub fn object_goes(&self, world: &World, cloud: &Cloud, object: &Value) {
-        let Ok(instance) = GpuInstance::deserialize(object) else { return };
+        let Ok(instance) = GpuInstance::deserialize(object) else {
+            return;
+        };
         if instance.spec.image.is_none() && object["kind"] != "GpuInstance" {
             return;
         }
@@ -176,7 +183,9 @@ impl Oracles {
         let most = known.extra_for;
         drop(known);
         if now.duration_since(since) >= SignedDuration::try_from(most).unwrap() {
-            world.wrong(format!("{one} and {other} are both made for one object, for {most:?} or more"));
+            world.wrong(format!(
+                "{one} and {other} are both made for one object, for {most:?} or more"
+            ));
         }
     }
 
@@ -186,7 +195,10 @@ impl Oracles {
         for machine in machines {
             let others = known.foreign.contains(&machine.id) || known.kept.contains(&machine.id);
             if !others && !objects.iter().any(|object| knows(object, machine)) {
-                world.wrong(format!("machine {} ({}) has no object any more", machine.id, machine.name));
+                world.wrong(format!(
+                    "machine {} ({}) has no object any more",
+                    machine.id, machine.name
+                ));
             }
         }
     }

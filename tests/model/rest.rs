@@ -38,14 +38,16 @@ impl Model {
             let objects = model.api.all("gpuinstances");
             objects.iter().find_map(|object| why_not(object, model))
         };
-        self.until("at rest", PATIENCE, |model| restless(model).is_none()).await?;
+        self.until("at rest", PATIENCE, |model| restless(model).is_none())
+            .await?;
         self.seconds(ECHO).await?;
         self.world.looked("at rest nothing is written");
         let before = self.world.writes();
         self.seconds(QUIET).await?;
         if self.world.writes() != before {
             let count = self.world.writes() - before;
-            self.world.wrong(format!("{count} writes at rest; {}", self.described()));
+            self.world
+                .wrong(format!("{count} writes at rest; {}", self.described()));
         }
         if let Some(why) = restless(self) {
             self.world.wrong(format!("it did not stay at rest: {why}"));
@@ -91,7 +93,9 @@ fn is_explained(object: &Value, model: &Model) -> bool {
         "InsufficientBalance" => state == Some(Frozen),
         "Suspended" => spec["suspend"] == true,
         "PriceAboveCap" => !spec["maxPricePerHour"].is_null(),
-        "LimitReached" => provider_of(&model.api, object).is_some_and(|provider| provider["spec"]["limits"].is_object()),
+        "LimitReached" => {
+            provider_of(&model.api, object).is_some_and(|provider| provider["spec"]["limits"].is_object())
+        }
         "InstanceNotFound" | "InstanceClaimed" | "AdoptionForbidden" => !spec["instanceId"].is_null(),
         "NamespaceNotAllowed" | "ProviderNotFound" => spec["providerRef"]["kind"] == "ClusterGpuProvider",
         "Unsupported" | "Invalid" => true,

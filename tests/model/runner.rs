@@ -87,7 +87,10 @@ impl Tally {
         let faults: u64 = self.faults.values().sum();
         lines.push(format!("{faults:>10}  faults:"));
         lines.extend(self.faults.iter().map(|(what, count)| format!("{count:>14}  {what}")));
-        lines.push(format!("{:>10}  oracles, and how often each has looked:", self.looks.len()));
+        lines.push(format!(
+            "{:>10}  oracles, and how often each has looked:",
+            self.looks.len()
+        ));
         lines.extend(self.looks.iter().map(|(what, count)| format!("{count:>14}  {what}")));
         lines.join("\n")
     }

@@ -86,7 +86,8 @@ impl Model {
 
     /// The provider speaks for the first account or the second, or for nobody.
     pub fn speak_for(&self, account: Option<usize>) {
-        self.world.note(format!("user: the provider speaks for account {account:?}"));
+        self.world
+            .note(format!("user: the provider speaks for account {account:?}"));
         let token = account.map_or("bm9ib2R5", |account| TOKENS[account]);
         self.api
             .change("secrets", PROVIDER, &json!({ "data": { "token": token } }));
@@ -121,8 +122,11 @@ impl Model {
         if self.api.get("clustergpuproviders", SHARED).is_some() {
             let patch = json!({ "spec": { "allowedNamespaces": null } });
             self.api.change("clustergpuproviders", SHARED, &patch);
-            self.api
-                .change("clustergpuproviders", SHARED, &json!({ "spec": { "allowedNamespaces": allowed } }));
+            self.api.change(
+                "clustergpuproviders",
+                SHARED,
+                &json!({ "spec": { "allowedNamespaces": allowed } }),
+            );
             return;
         }
         self.api.create(

@@ -133,7 +133,11 @@ impl World {
         let told = effect == Effect::Writes || fate != Fate::Well || state.whole_trace;
         drop(state);
         if told {
-            let fate = if fate == Fate::Well { String::new() } else { format!("-> {fate:?}") };
+            let fate = if fate == Fate::Well {
+                String::new()
+            } else {
+                format!("-> {fate:?}")
+            };
             self.note(format!("#{number} p{process} {what} {fate}"));
         }
         fate
@@ -223,7 +227,11 @@ impl World {
     /// What went wrong.
     pub fn verdict(&self) -> Result<(), String> {
         let state = self.state();
-        if state.wrong.is_empty() { Ok(()) } else { Err(state.wrong.join("\n")) }
+        if state.wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(state.wrong.join("\n"))
+        }
     }
 
     /// What led to it.

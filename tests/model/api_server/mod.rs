@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::faults::{Effect, Fate};
@@ -37,7 +37,11 @@ impl Place {
         let is_of_cluster = matches!(kind, "clustergpuproviders" | "namespaces");
         Self {
             kind: kind.to_owned(),
-            namespace: if is_of_cluster { String::new() } else { NAMESPACE.to_owned() },
+            namespace: if is_of_cluster {
+                String::new()
+            } else {
+                NAMESPACE.to_owned()
+            },
             name: name.to_owned(),
         }
     }

@@ -65,7 +65,9 @@ async fn all_is_put_right(model: &mut Model) -> Outcome {
     let leaving = |model: &Model| {
         let kinds = ["gpuproviders", "secrets"];
         let objects = kinds.iter().flat_map(|kind| model.api.all(kind));
-        objects.filter(|object| !object["metadata"]["deletionTimestamp"].is_null()).count()
+        objects
+            .filter(|object| !object["metadata"]["deletionTimestamp"].is_null())
+            .count()
     };
     if leaving(model) > 0 {
         for name in NAMES {
@@ -84,7 +86,12 @@ async fn all_is_put_right(model: &mut Model) -> Outcome {
 }
 
 fn nothing_is_left(model: &Model) -> Outcome {
-    let ours: Vec<_> = model.cloud.machines().into_iter().filter(|machine| model.oracles.is_ours(machine)).collect();
+    let ours: Vec<_> = model
+        .cloud
+        .machines()
+        .into_iter()
+        .filter(|machine| model.oracles.is_ours(machine))
+        .collect();
     if ours.is_empty() {
         return Ok(());
     }

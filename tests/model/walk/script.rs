@@ -65,7 +65,12 @@ impl Script {
                 pause = 0;
             }
         }
-        let kept = self.kept.iter().copied().filter(|number| numbers.contains(number)).collect();
+        let kept = self
+            .kept
+            .iter()
+            .copied()
+            .filter(|number| numbers.contains(number))
+            .collect();
         Self {
             deeds,
             kept,
@@ -184,7 +189,14 @@ impl Author {
             "patch",
             "",
         ];
-        let reads = ["cloud list", "cloud describe", "cloud task", "get secrets", "look at", "cloud identify"];
+        let reads = [
+            "cloud list",
+            "cloud describe",
+            "cloud task",
+            "get secrets",
+            "look at",
+            "cloud identify",
+        ];
         let fates = [
             Fate::DiesBefore,
             Fate::DiesAfter,
@@ -192,7 +204,11 @@ impl Author {
             Fate::RequestLost,
             Fate::Refused,
         ];
-        let call = if self.rng.u8(0..4) == 0 { self.one(&reads) } else { self.one(&writes) };
+        let call = if self.rng.u8(0..4) == 0 {
+            self.one(&reads)
+        } else {
+            self.one(&writes)
+        };
         Deed::Meet(call, self.one(&fates))
     }
 
