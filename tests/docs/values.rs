@@ -76,7 +76,7 @@ fn table() -> String {
 
 #[test]
 fn the_generated_table_of_values_is_that_of_the_chart() {
-    hold_to("charts/gpu-instance-operator/README.md", &table());
+    hold_to("charts/gpu-instance-operator/README.md", &[table()]);
 }
 
 #[test]
