@@ -34,7 +34,7 @@ pub fn cluster_provider(name: &str, sim: &Cloudsim, secret_namespace: &str, spec
 
 /// The Secret of the provider at XGC of this name.
 pub fn credentials(provider: &str, token: &str) -> Value {
-    clouds::credentials(provider, json!({ "token": token }))
+    clouds::credentials(provider, &json!({ "token": token }))
 }
 
 /// A merge patch applied (RFC 7386).

@@ -154,7 +154,7 @@ impl CloudFacts {
     pub fn credentials(&self, provider: &str, account: &AccountReport) -> Value {
         let good = account.credentials.iter().find(|credential| !credential.revoked);
         let good = good.expect("an account with a credential that is not revoked");
-        credentials(provider, (self.secret)(&account.id, &good.key, &good.secret))
+        credentials(provider, &(self.secret)(&account.id, &good.key, &good.secret))
     }
 
     /// What a stop that names no way leaves.
@@ -166,7 +166,7 @@ impl CloudFacts {
 }
 
 /// The Secret of the provider of this name.
-pub fn credentials(provider: &str, data: Value) -> Value {
+pub fn credentials(provider: &str, data: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret",
         "metadata": { "name": format!("{provider}-credentials") },
