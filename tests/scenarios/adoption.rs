@@ -12,10 +12,8 @@ pub async fn adopted_once_and_kept(setup: Setup) {
     scene.apply(adopting("first", &id)).await;
     let object = scene.until_ready("first").await;
     assert_eq!((object.instance_id(), object.state()), (id.as_str(), "Running"));
-    assert_eq!(
-        scene.connection("first").await.secret("host").as_deref(),
-        Some(object.text("/status/endpoints/ssh/host"))
-    );
+    let host = object.at("/status/endpoints/ssh/host").as_str();
+    assert_eq!(scene.connection("first").await.secret("host").as_deref(), host);
     assert!(scene.until_event("first", "Adopted").await.note.contains(&id));
 
     scene.apply(adopting("second", &id)).await;

@@ -64,6 +64,8 @@ impl Ticker {
                     let obstacle = self.reject(&connected.provider, connected.credentials.clone(), &error);
                     self.sessions
                         .set(&connected.provider.key, Session::Obstructed(obstacle));
+                    // No second list follows that would make an outage of it, which the instances hear of.
+                    self.wake_users(&connected.provider.key);
                 }
                 account.unreachable(error)
             }
