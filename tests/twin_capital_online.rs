@@ -211,8 +211,8 @@ async fn a_machine_lives_and_dies() {
     let refused = provider.delete(&running).await.unwrap_err();
     assert_eq!(
         refused.kind,
-        Kind::Unsupported,
-        "a running machine is not deleted: {refused}"
+        Kind::Transient,
+        "a running machine is not deleted before it is shut down: {refused}"
     );
     provider.stop(&running, StopMode::KeepGpu, None).await.unwrap();
     let stopped = scene.settled(InstanceState::Stopped).await;

@@ -28,7 +28,7 @@ use super::{
     Scope, TaskState, loose,
 };
 use crate::api::instance::{GpuInstanceSpec, Port, Snapshot, StopMode};
-use crate::api::status::PortEndpoint;
+use crate::api::status::{InstanceState, PortEndpoint};
 use crate::environment::Environment;
 use envelope::Answer;
 use machine::{PAGE_SIZE, Pages};
@@ -301,7 +301,15 @@ impl Provider for CapitalOnline {
 
     async fn delete(&self, machine: &Machine) -> Result<()> {
         let body = json!({ "ResourceIds": [machine.id] });
-        self.post(Operation::Delete, Effect::Repeatable, &body).await.map(drop)
+        let answer = self.post(Operation::Delete, Effect::Repeatable, &body).await;
+        answer.map(drop).map_err(|error| match (error.kind, machine.state) {
+            // That it is prepaid and that it is not shut down are one refusal; the second one passes.
+            (Kind::Unsupported, state) if state != InstanceState::Stopped => Error {
+                kind: Kind::Transient,
+                ..error
+            },
+            _ => error,
+        })
     }
 
     fn port_endpoint(&self, machine: &Machine, port: Port) -> Option<PortEndpoint> {
