@@ -52,6 +52,19 @@ impl Cache {
         }
     }
 
+    /// Why there is no provider of this key, and what to do about it.
+    #[must_use]
+    pub fn why_missing(&self, key: &ProviderKey) -> String {
+        if key.kind == ProviderKind::ClusterGpuProvider && self.cluster_providers.is_none() {
+            format!(
+                "{key} is not used: this operator looks after some namespaces only (--namespace); refer to a GpuProvider \
+                 of this namespace"
+            )
+        } else {
+            format!("{key} does not exist; create it, or correct spec.providerRef")
+        }
+    }
+
     /// Every readable provider of both kinds.
     #[must_use]
     pub fn providers(&self) -> Vec<ProviderView> {

@@ -72,7 +72,7 @@ impl Reconciler {
         let namespace = object.namespace().unwrap_or_default();
         let key = ProviderKey::of(&object.spec.provider_ref, &namespace);
         let Some(provider) = self.cache.provider(&key) else {
-            let what = format!("{key} does not exist; create it, or correct spec.providerRef");
+            let what = self.cache.why_missing(&key);
             return (
                 CloudView::Obstructed(Obstacle::new(Reason::ProviderNotFound, what)),
                 None,

@@ -180,6 +180,11 @@ async fn for_some_namespaces_it_has_rights_nowhere_else() {
     let values = json!({ "watchNamespaces": ["ml"], "installationId": "prod1" });
     let scene = deploy(values, &["ml"]).await;
     live(&scene).await;
+    let reference = json!({ "providerRef": { "kind": "ClusterGpuProvider", "name": "shared" } });
+    scene.apply(instance("shares", reference)).await;
+    let refused = scene.until_not_ready("shares", "ProviderNotFound").await;
+    let message = refused.said("Ready", "message");
+    assert!(message.contains("looks after some namespaces only"), "{message}");
     let kept = scene.sim.machines();
     assert!(
         kept.iter().all(|machine| machine.name.starts_with("gi-prod1-")),
