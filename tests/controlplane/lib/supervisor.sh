@@ -193,13 +193,18 @@ last_words() {
 }
 
 serve() {
-	local id verb outcome
+	local id verb outcome begun='' more
 	while true; do
-		if read -r -t 0.2 -u "$control" id verb; then
+		if IFS= read -r -t 0.2 -u "$control" more; then
+			read -r id verb <<<"$begun$more"
+			begun=
 			outcome=ok
 			cause_fault "$verb" || outcome="$verb: ${refusal:-it was not ready again in $start_timeout s}"
 			printf '%s\n' "$outcome" >"$dir/answers/$id.new"
 			mv "$dir/answers/$id.new" "$dir/answers/$id"
+		else
+			# The time can be up in the middle of a line, on a machine that has much else to do.
+			begun+=$more
 		fi
 		end_if_unwanted
 		end_if_a_part_died
