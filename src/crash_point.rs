@@ -26,7 +26,9 @@ pub fn reached(point: fmt::Arguments<'_>) {
     let stopped = std::process::Command::new("sh")
         .args(["-c", STOP, "stop", &std::process::id().to_string()])
         .status();
-    assert!(stopped.is_ok(), "a crash point needs a shell");
+    if let Err(error) = stopped {
+        tracing::error!(%error, "a crash point needs a shell");
+    }
 }
 
 /// The signal reaches one thread after the other: this ends only when all stand still (or were continued meanwhile), so

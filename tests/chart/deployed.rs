@@ -63,6 +63,7 @@ fn launch_of_the_pod(plane: &Plane, logs: &Path) -> Launch {
         replica: format!("{RELEASE}-6d4cf56db6-x7k2p"),
         rust_log: rust_log["value"].as_str().unwrap().to_owned(),
         log: logs.join("operator.log"),
+        crash_point: None,
     }
 }
 

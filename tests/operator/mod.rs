@@ -21,12 +21,13 @@ mod plane;
 mod process;
 mod scene;
 mod setup;
+mod signals;
 
 pub use clouds::{CLOUDS, CloudFacts, Price, XGC};
 pub use cluster::{Cluster, Kind, USER_AGENT};
 pub use manifest::{IMAGE, OTHER_IMAGE, cluster_provider, credentials, instance, merged, provider};
 pub use object::{Event, Object};
 pub use plane::Plane;
-pub use process::{Launch, Operator};
+pub use process::{BUILT, Launch, Operator};
 pub use scene::{PATIENCE, Scene};
 pub use setup::Setup;

@@ -18,6 +18,8 @@ pub struct Launch {
     pub rust_log: String,
     /// Where its log is appended.
     pub log: PathBuf,
+    /// Where it stands still, the first time that it comes by.
+    pub crash_point: Option<String>,
 }
 
 /// An operator; killed when dropped, its log printed when that is because a test failed.
@@ -48,7 +50,12 @@ impl Operator {
         let launch = &self.launch;
         let logged = self.log().len();
         let log = OpenOptions::new().create(true).append(true).open(&launch.log).unwrap();
-        let child = Command::new(binary())
+        let mut command = match &launch.crash_point {
+            // A release has no crash points.
+            Some(point) => with_crash_points(point),
+            None => Command::new(binary()),
+        };
+        let child = command
             .arg("run")
             .args(&launch.arguments)
             .arg("--listen=127.0.0.1:0")
@@ -143,20 +150,37 @@ impl Operator {
 
     /// Asks it to end (SIGTERM), and waits until it has.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        let asked = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status();
+        let asked = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status();
         assert!(asked.unwrap().success());
+        self.until_ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn until_ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = child.try_wait().unwrap() {
+            if let Some(status) = self.ended() {
+                self.child = None;
                 return status;
             }
-            if Instant::now() >= deadline {
-                child.kill().unwrap();
-                panic!("the operator did not end on SIGTERM:\n{}", self.log_tail());
-            }
+            assert!(
+                Instant::now() < deadline,
+                "the operator does not end:\n{}",
+                self.log_tail()
+            );
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Starts it again, killed first where it still runs, to stand still at this point, or at none.
+    pub async fn restart_until(&mut self, crash_point: Option<&str>) {
+        self.launch.crash_point = crash_point.map(ToOwned::to_owned);
+        self.restart().await;
     }
 
     /// How it ended by itself; `None` while it runs.
@@ -196,8 +220,16 @@ impl Drop for Operator {
     }
 }
 
+/// The binary that was built with this test.
+pub const BUILT: &str = env!("CARGO_BIN_EXE_gpu-instance-operator");
+
 /// The binary under test: the one that was built with this test, unless another is named.
 fn binary() -> PathBuf {
-    let built = || PathBuf::from(env!("CARGO_BIN_EXE_gpu-instance-operator"));
-    std::env::var_os("GPU_INSTANCE_OPERATOR_BIN").map_or_else(built, PathBuf::from)
+    std::env::var_os("GPU_INSTANCE_OPERATOR_BIN").map_or_else(|| PathBuf::from(BUILT), PathBuf::from)
+}
+
+fn with_crash_points(chosen: &str) -> Command {
+    let mut command = Command::new(BUILT);
+    command.env(gpu_instance_operator::crash_point::VARIABLE, chosen);
+    command
 }

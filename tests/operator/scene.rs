@@ -17,8 +17,9 @@ use super::object::{Event, Object};
 use super::process::{Launch, Operator};
 use super::setup::Setup;
 
-/// How long anything may take that should happen, on a machine that has much else to do.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long anything may take that should happen, on a machine that has much else to do. Whoever finds the claim of one
+/// that died waits for a minute and a half before it is believed.
+pub const PATIENCE: Duration = Duration::from_mins(4);
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -181,6 +182,7 @@ impl Scene {
         let launch = Launch {
             replica: replica.to_owned(),
             log: self.logs.path().join(format!("{replica}.log")),
+            crash_point: None,
             ..self.operator.launch().clone()
         };
         Operator::start(launch).await

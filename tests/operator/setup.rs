@@ -23,6 +23,7 @@ pub struct Setup {
     everywhere: bool,
     flags: Vec<String>,
     rust_log: String,
+    crash_point: Option<String>,
 }
 
 impl Setup {
@@ -42,6 +43,7 @@ impl Setup {
             everywhere: false,
             flags: Vec::new(),
             rust_log: "info,gpu_instance_operator=debug,kube=warn,hyper=warn,tower=warn".to_owned(),
+            crash_point: None,
         }
     }
 
@@ -104,6 +106,12 @@ impl Setup {
         self
     }
 
+    /// With an operator that stands still there, the first time that it comes by; see `src/crash_point.rs`.
+    pub fn crash_point(mut self, point: &str) -> Self {
+        self.crash_point = Some(point.to_owned());
+        self
+    }
+
     /// Makes it, and waits until the operator is ready.
     pub async fn start(self) -> Scene {
         let scene = self.start_unready().await;
@@ -139,6 +147,7 @@ impl Setup {
             replica: "replica-1".to_owned(),
             rust_log: self.rust_log,
             log: logs.path().join("replica-1.log"),
+            crash_point: self.crash_point,
         });
         Scene::of(self.at, operator.await, sim, cluster, logs)
     }
