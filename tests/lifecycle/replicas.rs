@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::operator::{Kind, Object, Scene, instance};
+use crate::operator::{Kind, Object, Setup, instance};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_replicas_acts_and_the_other_takes_over() {
-    let mut scene = Scene::start("replicas").await;
+    let mut scene = Setup::new("replicas").start().await;
     scene.apply(instance("before", json!({}))).await;
     scene.until_ready("before").await;
     let mut second = scene.start_replica("replica-2").await;

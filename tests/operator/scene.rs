@@ -53,9 +53,10 @@ impl Scene {
         }
     }
 
-    /// The usual scene, in the namespace of this name, with the operator ready.
+    /// The usual scene, in the namespace of this name, with the operator ready. It leads without a Lease: no kubelet is
+    /// there to start one again that has lost it, as happens where the API server has too much to do.
     pub async fn start(name: &str) -> Self {
-        Setup::new(name).start().await
+        Setup::new(name).flag("--leader-elect=false").start().await
     }
 
     /// One more account at XGC, `u-<name>` with the token `token-of-<name>`, and the provider `<name>` that uses it.
