@@ -451,9 +451,7 @@ fn step_verdict(step: &Step, outcome: &Outcome) -> Verdict {
     let news = outcome.news.clone().unwrap_or_default();
     let progress = |reason, message: String| Verdict::Standing(Standing::Progress(Obstacle::new(reason, message)));
     match step {
-        Step::HoldProvider | Step::Quote | Step::StorePassword => {
-            progress(Reason::Pending, "about to rent a machine".to_owned())
-        }
+        Step::HoldProvider | Step::StorePassword => progress(Reason::Pending, "about to rent a machine".to_owned()),
         Step::Claim(claim) => progress(
             Reason::Claimed,
             format!("claimed as {}; making sure that no such machine exists", claim.name),

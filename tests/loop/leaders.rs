@@ -91,3 +91,29 @@ fn two_leaders_at_once_rent_one_machine() {
         });
     }
 }
+
+/// A start is no more sent than an order, once nobody can know any more whether it is still wanted.
+#[test]
+fn an_old_leader_that_wakes_up_with_a_start_in_hand_does_not_send_it() {
+    for seed in 0..6 {
+        passes(seed, |mut model| async move {
+            model.create("a", &json!({ "power": "Running" }));
+            model.until("Ready", 300, |model| model.is_ready("a")).await?;
+            model.edit("a", &json!({ "power": "Stopped" }));
+            model.until("stopped", 300, |model| model.is_ready("a")).await?;
+            model.edit("a", &json!({ "power": "Running" }));
+            while !model.world.has_called("cloud start") {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            model.operator.freeze();
+            model.seconds(1).await?;
+            model.edit("a", &json!({ "power": "Stopped" }));
+            model.start_rival();
+            model.seconds(120).await?;
+            model.operator.thaw();
+            model.seconds(60).await?;
+            model.rival_stays();
+            model.settles().await
+        });
+    }
+}

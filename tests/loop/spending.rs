@@ -79,3 +79,21 @@ fn limits_hold_whatever_the_order_of_things() {
         });
     }
 }
+
+/// The price is asked for again and again, in case it falls; that is no news.
+#[test]
+fn a_price_above_the_cap_is_said_once() {
+    passes_at(
+        &[Cloud::Luchen, Cloud::CapitalOnline, Cloud::Neolink],
+        9,
+        |mut model| async move {
+            model.create("a", &json!({ "maxPricePerHour": "1" }));
+            model
+                .until("refused", 60, |model| model.reason("a") == "PriceAboveCap")
+                .await?;
+            model.settles_somehow().await?;
+            assert_eq!(model.cloud.ever().len(), 0);
+            Ok(())
+        },
+    );
+}

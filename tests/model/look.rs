@@ -41,16 +41,27 @@ impl Model {
     /// All instances, with what is published of them.
     pub fn described(&self) -> String {
         let objects = self.api.all("gpuinstances");
-        let lines: Vec<String> = objects
-            .iter()
-            .map(|object| {
-                let machine = self
-                    .cloud
-                    .state(object["status"]["instanceId"].as_str().unwrap_or_default());
-                format!("{object}\n    its machine: {machine:?}")
-            })
-            .collect();
-        format!("instances:\n  {}", lines.join("\n  "))
+        let lines = objects.iter().map(|object| {
+            let (meta, status) = (&object["metadata"], &object["status"]);
+            let ready = condition(object, "Ready");
+            let machine = self.cloud.state(status["instanceId"].as_str().unwrap_or_default());
+            format!(
+                "{} {}\n    {} {}: {}\n    claim {}, machine {} {machine:?}{}",
+                meta["name"],
+                object["spec"],
+                ready["status"],
+                ready["reason"],
+                ready["message"],
+                status["claim"],
+                status["instanceId"],
+                if meta["deletionTimestamp"].is_null() {
+                    ""
+                } else {
+                    ", being deleted"
+                },
+            )
+        });
+        format!("instances:\n  {}", lines.collect::<Vec<_>>().join("\n  "))
     }
 }
 

@@ -153,6 +153,12 @@ fn watch_over(world: &Arc<World>, api: &Arc<ApiServer>, cloud: &Arc<Cloud>, orac
         (Some(api), Some(cloud)) => judge.order(&clock, &api, &cloud.machines(), name),
         _ => Ok(()),
     }));
+    let truth = Arc::downgrade(api);
+    let (judge, clock) = (Arc::clone(oracles), Arc::clone(world));
+    cloud.audit_starts_with(Box::new(move |id| match truth.upgrade() {
+        Some(api) => judge.start(&clock, &api, id),
+        None => Ok(()),
+    }));
     let books = Arc::downgrade(cloud);
     let (judge, clock) = (Arc::clone(oracles), Arc::clone(world));
     api.witnessed_by(Box::new(move |object| {

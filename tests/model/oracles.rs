@@ -1,6 +1,6 @@
 //! What must hold at every moment, at every order, and when an object goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ use super::world::World;
 /// How long a call may be on its way to the cloud, at most: what is carried out now was decided that long ago.
 const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long a call goes on that was begun on what was true then, and its way to the cloud.
+const STALE: SignedDuration = SignedDuration::from_secs(60);
+
 /// What is known besides what the API server and the cloud say.
 #[derive(Default)]
 pub struct Oracles {
@@ -31,6 +34,8 @@ struct Known {
     kept: BTreeSet<String>,
     /// Machines that are somebody else's.
     foreign: BTreeSet<String>,
+    /// When the spec of each object was changed last, by the object's name.
+    edited: BTreeMap<String, Timestamp>,
     /// Until then the limits were other ones, or two processes kept their own books.
     limits_unsure_until: Option<Timestamp>,
     /// For how long a machine may be there besides the one in use.
@@ -101,6 +106,32 @@ impl Oracles {
             return Err(format!("its deadline {deadline} is over"));
         }
         self.limits(world, &provider, machines)
+    }
+
+    /// The spec of this object is another one from now on.
+    pub fn edited(&self, name: &str, now: Timestamp) {
+        self.known().edited.insert(name.to_owned(), now);
+    }
+
+    /// Whether this machine may be started now: its object wants it to run, or did when the call was begun.
+    pub fn start(&self, world: &World, api: &ApiServer, id: &str) -> Result<(), String> {
+        world.looked("each start is wanted");
+        let objects = api.all("gpuinstances");
+        let Some(object) = objects.iter().find(|object| object["status"]["instanceId"] == id) else {
+            return Err("no object has it".into());
+        };
+        let (name, spec) = (&object["metadata"]["name"], &object["spec"]);
+        let edited = self.known().edited.get(name.as_str().unwrap_or_default()).copied();
+        if edited.is_some_and(|edited| world.now() < edited + STALE) {
+            return Ok(());
+        }
+        let deleted = !object["metadata"]["deletionTimestamp"].is_null();
+        if deleted || spec["power"] == "Stopped" || spec["suspend"] == true {
+            return Err(format!(
+                "{name} has not wanted it for {STALE:#}, deleted: {deleted}, {spec}"
+            ));
+        }
+        Ok(())
     }
 
     fn limits(&self, world: &World, provider: &Value, machines: &[Rented]) -> Result<(), String> {

@@ -99,6 +99,8 @@ fn is_explained(object: &Value, model: &Model) -> bool {
         "InstanceNotFound" | "InstanceClaimed" | "AdoptionForbidden" => !spec["instanceId"].is_null(),
         "NamespaceNotAllowed" | "ProviderNotFound" => spec["providerRef"]["kind"] == "ClusterGpuProvider",
         "Unsupported" | "Invalid" => true,
+        // What a machine that was let go is opened with is kept, under the name that the next object wants.
+        "SecretNotOwned" => true,
         // The cloud stops it again and again.
         "Stopped" => state == Some(Stopped),
         _ => false,

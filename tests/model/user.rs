@@ -42,6 +42,7 @@ impl Model {
             whole[key] = value.clone();
         }
         self.world.note(format!("user: create {name} {spec}"));
+        self.oracles.edited(name, self.world.now());
         self.api.create(
             "gpuinstances",
             json!({
@@ -54,6 +55,7 @@ impl Model {
     /// A user changes the spec of an instance.
     pub fn edit(&self, name: &str, spec: &Value) {
         self.world.note(format!("user: edit {name} {spec}"));
+        self.oracles.edited(name, self.world.now());
         self.api.change("gpuinstances", name, &json!({ "spec": spec }));
     }
 
@@ -66,6 +68,7 @@ impl Model {
 
     pub fn delete(&self, name: &str) {
         self.world.note(format!("user: delete {name}"));
+        self.oracles.edited(name, self.world.now());
         self.api.delete("gpuinstances", name);
     }
 }
@@ -141,6 +144,10 @@ impl Model {
     /// The namespace is deleted, with all that is in it.
     pub fn delete_namespace(&self) {
         self.world.note("user: delete the namespace");
+        for object in self.api.all("gpuinstances") {
+            self.oracles
+                .edited(object["metadata"]["name"].as_str().unwrap(), self.world.now());
+        }
         self.oracles.limits_change(self.world.now());
         self.api.delete_all();
     }

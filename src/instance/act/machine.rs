@@ -30,7 +30,7 @@ impl Stage<'_> {
     pub(super) async fn start(&self, fields: &[Field]) -> Acted {
         let connected = self.connected()?;
         let machine = self.machine()?;
-        self.last_look().await?;
+        let good_until = self.last_look().await?;
         let limits = connected.provider.spec.limits.clone().unwrap_or_default();
         let price = machine.price_per_hour.or_else(|| self.object.spec.max_price_per_hour());
         connected
@@ -46,7 +46,9 @@ impl Stage<'_> {
             },
         );
         let reshape = (!fields.is_empty()).then_some(&self.object.spec);
-        let answer = connected.driver.start(machine, reshape).await;
+        let answer = self
+            .only_before(good_until, connected.driver.start(machine, reshape))
+            .await;
         let mut changes = vec![Change::CountStart];
         if !fields.is_empty() && !is_refusal(&answer) {
             changes.push(self.reordered(fields));
@@ -78,11 +80,13 @@ impl Stage<'_> {
     pub(super) async fn stop(&self, mode: StopMode) -> Acted {
         let connected = self.connected()?;
         let machine = self.machine_to_stop()?;
-        self.last_look().await?;
+        let good_until = self.last_look().await?;
         let snapshot = self.object.spec.snapshot_on_stop.as_ref();
         let with_stop = connected.driver.capabilities().snapshot_with_stop && self.object.is_to_stand_still();
         let snapshot = snapshot.filter(|_| with_stop);
-        let answer = connected.driver.stop(machine, mode, snapshot).await;
+        let answer = self
+            .only_before(good_until, connected.driver.stop(machine, mode, snapshot))
+            .await;
         let news = match snapshot {
             None => "is being stopped".to_owned(),
             Some(snapshot) => format!("is being stopped, and saved as image {}", snapshot.name),
@@ -95,8 +99,8 @@ impl Stage<'_> {
         let connected = self.connected()?;
         let machine = self.machine()?;
         let transition = self.object.seen().transition.ok_or(Failure::Stale)?;
-        self.last_look().await?;
-        let answer = connected.driver.restart(machine).await;
+        let good_until = self.last_look().await?;
+        let answer = self.only_before(good_until, connected.driver.restart(machine)).await;
         let begun = Transition {
             stopped: true,
             ..transition
@@ -114,8 +118,10 @@ impl Stage<'_> {
         let connected = self.connected()?;
         let machine = self.machine()?;
         let snapshot = self.object.spec.snapshot_on_stop.as_ref().ok_or(Failure::Stale)?;
-        self.last_look().await?;
-        let answer = connected.driver.save_image(machine, snapshot).await;
+        let good_until = self.last_look().await?;
+        let answer = self
+            .only_before(good_until, connected.driver.save_image(machine, snapshot))
+            .await;
         let saving = format!("is being saved as image {}", snapshot.name);
         Ok(self.asked(ActionKind::SaveImage, machine, answer, Vec::new(), &saving))
     }
@@ -123,7 +129,7 @@ impl Stage<'_> {
     pub(super) async fn update(&self, fields: &[Field]) -> Acted {
         let connected = self.connected()?;
         let machine = self.machine()?;
-        self.last_look().await?;
+        let good_until = self.last_look().await?;
         let reinstalls = connected.driver.capabilities().chooses_password && fields.contains(&Field::Image);
         let password = self.secret_text(if reinstalls {
             connection::NEXT_PASSWORD
@@ -132,7 +138,9 @@ impl Stage<'_> {
         });
         let name = machine.name.clone().unwrap_or_default();
         let order = self.order(&name, password.as_ref());
-        let answer = connected.driver.update(machine, &order, fields).await;
+        let answer = self
+            .only_before(good_until, connected.driver.update(machine, &order, fields))
+            .await;
         let mut changes = Vec::new();
         // Whether an unclear reinstall was begun, the machine's state tells.
         if answer.is_ok() || !(reinstalls || is_refusal(&answer)) {
@@ -164,8 +172,8 @@ impl Stage<'_> {
             .iter()
             .find(|machine| machine.id == id)
             .ok_or(Failure::Stale)?;
-        self.last_look().await?;
-        let answer = connected.driver.delete(machine).await;
+        let good_until = self.last_look().await?;
+        let answer = self.only_before(good_until, connected.driver.delete(machine)).await;
         if answer.is_ok() && self.object.machine_id().as_deref() == Some(id) {
             let now = self.reconciler.environment.now();
             self.reconciler

@@ -6,6 +6,10 @@ mod outcome;
 mod password;
 mod rent;
 
+use std::task::Poll;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::Api;
 use kube::{Resource, ResourceExt};
@@ -14,13 +18,16 @@ use secrecy::SecretString;
 use super::Reconciler;
 use super::connection;
 use super::memory::{Action, ActionKind};
-use super::observation::{InstanceView, Observation};
+use super::observation::{InstanceView, Observation, later};
 use super::step::Step;
 use crate::account::Connected;
 use crate::api::GpuInstance;
 use crate::kubernetes::call;
-use crate::provider::{Machine, Order};
+use crate::provider::{self, Kind, Machine, Order};
 pub(super) use outcome::{Failure, Outcome};
+
+/// How long what the last look has shown is good enough to act on: longer than a call takes, and no longer.
+const LOOK_HOLDS: Duration = Duration::from_secs(30);
 
 /// What an act works with.
 struct Stage<'a> {
@@ -91,15 +98,33 @@ impl Stage<'_> {
     }
 
     /// The last look before anything is changed at the cloud: we lead, and nobody has changed the object since it was
-    /// read, so that what was planned is still what is wanted.
-    async fn last_look(&self) -> Result<(), Failure> {
+    /// read, so that what was planned is still what is wanted. Tells until when that is good enough to act on.
+    async fn last_look(&self) -> Result<Timestamp, Failure> {
+        let good_until = later(self.reconciler.environment.now(), LOOK_HOLDS);
         let read = call(self.api().get_metadata(self.name())).await?;
         let unchanged = read.metadata.resource_version == self.object.metadata.resource_version;
         if unchanged && (self.reconciler.leads)() {
-            Ok(())
+            Ok(good_until)
         } else {
             Err(Failure::Stale)
         }
+    }
+
+    /// Lets a call go on only before its deadline. A process that stood still looks at the clock before it goes on,
+    /// so that it does not send then what it was about to send.
+    async fn only_before<T>(
+        &self,
+        deadline: Timestamp,
+        call: impl Future<Output = provider::Result<T>>,
+    ) -> provider::Result<T> {
+        let mut call = std::pin::pin!(call);
+        std::future::poll_fn(|context| {
+            if self.reconciler.environment.now() >= deadline {
+                return Poll::Ready(Err(too_late()));
+            }
+            call.as_mut().poll(context)
+        })
+        .await
     }
 
     fn machine(&self) -> Result<&Machine, Failure> {
@@ -132,6 +157,11 @@ impl Stage<'_> {
             password,
         }
     }
+}
+
+/// By then it may have been done, or not.
+fn too_late() -> provider::Error {
+    provider::Error::new(Kind::Ambiguous, "no answer came in the time that there was for it")
 }
 
 /// How events refer to an instance.

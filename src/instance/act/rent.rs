@@ -1,12 +1,9 @@
 //! Renting: from the price to the machine's id. Each order is sent once, before its claim's deadline.
 
-use std::task::Poll;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use super::Stage;
 use super::outcome::{Acted, Failure, Outcome};
+use super::{Stage, too_late};
 use crate::account::{Holding, Obstacle};
 use crate::api::condition::Reason;
 use crate::api::money;
@@ -108,23 +105,6 @@ impl Stage<'_> {
         }
     }
 
-    /// Lets a call go on only before its deadline. A process that stood still looks at the clock before it goes on,
-    /// so that it does not send then what it was about to send.
-    async fn only_before<T>(
-        &self,
-        deadline: Timestamp,
-        call: impl Future<Output = provider::Result<T>>,
-    ) -> provider::Result<T> {
-        let mut call = std::pin::pin!(call);
-        std::future::poll_fn(|context| {
-            if self.reconciler.environment.now() >= deadline {
-                return Poll::Ready(Err(too_late()));
-            }
-            call.as_mut().poll(context)
-        })
-        .await
-    }
-
     fn sent(&self, claim: &str, result: SentResult) {
         let ended = self.reconciler.environment.now();
         self.reconciler.remember(self.object.id(), |memory| {
@@ -213,11 +193,4 @@ impl Stage<'_> {
         let changes = vec![Change::Bind(id.to_owned()), Change::Ordered(self.seen.digests.clone())];
         Ok(Outcome::told(changes, format!("machine {id} is adopted")))
     }
-}
-
-fn too_late() -> provider::Error {
-    provider::Error::new(
-        Kind::Ambiguous,
-        "the claim's deadline passed while the order was under way",
-    )
 }

@@ -83,6 +83,7 @@ pub struct Cloud {
     world: Arc<World>,
     books: Mutex<Books>,
     audit: Mutex<Option<Audit>>,
+    audit_of_starts: Mutex<Option<Audit>>,
 }
 
 impl Cloud {
@@ -102,6 +103,7 @@ impl Cloud {
             world,
             books: Mutex::new(books),
             audit: Mutex::default(),
+            audit_of_starts: Mutex::default(),
         })
     }
 
@@ -118,6 +120,11 @@ impl Cloud {
     /// Has each order looked at.
     pub fn audit_with(&self, audit: Audit) {
         *self.audit.lock().unwrap() = Some(audit);
+    }
+
+    /// Has each start of a machine looked at, by its id.
+    pub fn audit_starts_with(&self, audit: Audit) {
+        *self.audit_of_starts.lock().unwrap() = Some(audit);
     }
 
     pub fn habits(&self, change: impl FnOnce(&mut Habits)) {

@@ -100,6 +100,12 @@ impl Cloud {
         let now = self.world.now();
         let spans = [self.world.span(500, 8_000), self.world.span(500, 8_000)];
         let habits = self.books().habits.clone();
+        if matches!(ask, Ask::Start(_))
+            && let Some(audit) = &*self.audit_of_starts.lock().unwrap()
+            && let Err(why) = audit(id)
+        {
+            self.world.wrong(format!("machine {id} should not be started: {why}"));
+        }
         let mut books = self.books();
         books.touched.insert(id.to_owned());
         let found = books
