@@ -82,9 +82,11 @@ pub async fn release(
         return Ok(());
     }
     let key = &provider.key;
+    // A provider that is not in use itself would never let go of what it shares.
+    let is_held = |other: &ProviderView| other.finalizers.iter().any(|held| held == IN_USE_FINALIZER);
     let secret_is_shared = others
         .iter()
-        .any(|other| other.key != *key && other.secret() == provider.secret());
+        .any(|other| other.key != *key && other.secret() == provider.secret() && is_held(other));
     if let Some((namespace, name)) = provider.secret().filter(|_| !secret_is_shared) {
         drop_finalizer(
             &Api::<Secret>::namespaced(client.clone(), &namespace),

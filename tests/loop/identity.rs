@@ -3,6 +3,7 @@
 use gpu_instance_operator::api::status::InstanceState;
 use serde_json::json;
 
+use crate::model::Model;
 use crate::passes;
 
 #[test]
@@ -71,5 +72,47 @@ fn machines_of_others_are_left_alone_and_may_be_adopted() {
         model.seconds(60).await?;
         assert_eq!(model.cloud.machines().len(), 2);
         Ok(())
+    });
+}
+
+/// Found by a random life: the provider that nobody used kept the Secret of the other one for ever.
+#[test]
+fn a_secret_that_two_providers_name_goes_when_neither_is_in_use() {
+    passes(4, |mut model| async move {
+        model.share(&json!({ "from": "All" }));
+        model.create("a", &json!({}));
+        model.until("Ready", 300, |model| model.is_ready("a")).await?;
+        model.delete_namespace();
+        let all_gone = |model: &Model| {
+            let gone = |kind| model.api.all(kind).is_empty();
+            gone("gpuinstances") && gone("gpuproviders") && gone("secrets")
+        };
+        model.until("rid of all", 600, all_gone).await?;
+        model.settles().await
+    });
+}
+
+/// The other way round: the Secret stays for the one that is in use.
+#[test]
+fn a_secret_that_two_providers_name_stays_for_the_one_in_use() {
+    passes(4, |mut model| async move {
+        model.share(&json!({ "from": "All" }));
+        let shared = json!({ "kind": "ClusterGpuProvider", "name": "shared" });
+        model.create("a", &json!({}));
+        model.create("b", &json!({ "providerRef": shared }));
+        model
+            .until("Ready", 300, |model| model.is_ready("a") && model.is_ready("b"))
+            .await?;
+        model.delete("a");
+        model.until("gone", 300, |model| model.instance("a").is_none()).await?;
+        model.delete_secret();
+        model.seconds(120).await?;
+        assert!(model.api.get("secrets", "xgc").is_some(), "b's machine needs it");
+        model.delete("b");
+        model.until("gone", 300, |model| model.instance("b").is_none()).await?;
+        model
+            .until("rid of it", 300, |model| model.api.get("secrets", "xgc").is_none())
+            .await?;
+        model.settles().await
     });
 }

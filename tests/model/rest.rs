@@ -22,14 +22,8 @@ impl Model {
 
     /// The same, where a spec may ask for what cannot be had, and says so.
     pub async fn settles_somehow(&mut self) -> Outcome {
-        self.rests(|object, model| match why_not_as_asked(object, model) {
-            Some(why) if is_explained(object, model) => {
-                let _ = why;
-                None
-            }
-            why => why,
-        })
-        .await
+        self.rests(|object, model| why_not_as_asked(object, model).filter(|_| !is_explained(object, model)))
+            .await
     }
 
     async fn rests(&mut self, why_not: impl Fn(&Value, &Self) -> Option<String>) -> Outcome {
@@ -83,10 +77,12 @@ fn is_explained(object: &Value, model: &Model) -> bool {
     let id = object["status"]["instanceId"].as_str().unwrap_or_default();
     let state: Option<InstanceState> = model.cloud.state(id);
     let deleted = !object["metadata"]["deletionTimestamp"].is_null();
-    if deleted {
+    let reason = ready["reason"].as_str().unwrap_or_default();
+    // A machine that is gone is said to be lost, sooner or later.
+    if deleted || (state.is_none() && !id.is_empty() && reason != "Lost") {
         return false;
     }
-    let explained = match ready["reason"].as_str().unwrap_or_default() {
+    let explained = match reason {
         "Lost" => state.is_none(),
         "Expired" => state == Some(Expired),
         "Failed" => state == Some(Failed),

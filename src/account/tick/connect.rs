@@ -12,6 +12,7 @@ use crate::account::resolve::ProviderView;
 use crate::account::sessions::{Connected, Obstacle, Session};
 use crate::account::verdict::verdict;
 use crate::account::{Account, AccountKey, Holding};
+use crate::api::IN_USE_FINALIZER;
 use crate::api::condition::Reason;
 use crate::kubernetes::call;
 use crate::provider::{Credentials, Kind, Observed, Provider};
@@ -63,7 +64,11 @@ impl Ticker {
         };
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
         match call(api.get_opt(&name)).await {
-            Ok(Some(secret)) => Ok(Credentials::from_secret(&secret)),
+            Ok(Some(secret)) => {
+                let held = secret.finalizers().iter().any(|held| held == IN_USE_FINALIZER);
+                self.remember(&provider.key, |memory| memory.secret_bare = !held);
+                Ok(Credentials::from_secret(&secret))
+            }
             Ok(None) => Err(Obstacle::new(
                 Reason::CredentialsNotFound,
                 format!("{} needs Secret {namespace}/{name}, which does not exist", provider.key),

@@ -60,6 +60,8 @@ pub struct Memory {
     balance: Option<Balance>,
     balance_read_at: Option<Timestamp>,
     rejected: Option<Rejected>,
+    /// The Secret lacks the finalizer that keeps it for as long as the provider is in use.
+    secret_bare: bool,
     orphans_told: Vec<String>,
 }
 
@@ -115,7 +117,11 @@ impl Ticker {
             .cache
             .instances()
             .any(|guarded| in_use::is_user(&guarded, &provider.key));
-        if used && !held && !provider.deleting {
+        let secret_bare = self
+            .memory()
+            .get(&provider.key)
+            .is_some_and(|memory| memory.secret_bare);
+        if used && (!held || secret_bare) && !provider.deleting {
             match in_use::hold(&self.client, provider).await {
                 Ok(()) | Err(in_use::HoldError::Going(_)) => Ok(()),
                 Err(in_use::HoldError::Api(_, error)) => Err(error),
