@@ -51,7 +51,14 @@ fn lived(script: &Script) -> Lived {
     if lived.outcome.is_ok() {
         return lived;
     }
-    let what = lived.outcome.as_ref().unwrap_err().lines().next().unwrap_or_default().to_owned();
+    let what = lived
+        .outcome
+        .as_ref()
+        .unwrap_err()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     eprintln!("{what}; looking for the deeds that it takes");
     let least = shrink(script, |shorter| walk(shorter).outcome.is_err());
     let mut again = walk(&least);

@@ -73,13 +73,14 @@ impl Model {
         self.rival = Some(self.another());
     }
 
-    /// The rival is the operator from now on; the old one ends.
+    /// The rival is the operator from now on, or whoever is started in its place if it died; the old one ends.
     pub fn rival_stays(&mut self) {
-        if let Some(rival) = self.rival.take() {
-            self.operator.kill();
-            self.operator = rival;
-            self.oracles.limits_change(self.world.now());
-        }
+        self.oracles.limits_change(self.world.now());
+        self.operator.kill();
+        self.operator = match self.rival.take() {
+            Some(rival) => rival,
+            None => self.another(),
+        };
     }
 
     /// The operator dies, and comes back with an empty memory.
