@@ -10,7 +10,7 @@ use super::memory::Memory;
 use crate::account::{AccountKey, Evidence, Obstacle};
 use crate::api::instance::{DeletionPolicy, Power};
 use crate::api::remote_name::{BindingAnnotation, Installation};
-use crate::api::status::{Claim, GpuInstanceStatus, PortEndpoint};
+use crate::api::status::{Claim, GpuInstanceStatus, InstanceState, PortEndpoint};
 use crate::api::{BINDING_ANNOTATION, GpuInstance, INSTANCE_FINALIZER};
 use crate::provider::{Capabilities, Machine, Refusal};
 
@@ -39,6 +39,15 @@ pub struct Observation {
     pub digests: BTreeMap<String, String>,
     /// Who we are in remote names.
     pub installation: Installation,
+}
+
+impl Observation {
+    /// The state of the machine of this id, if lists show it.
+    pub fn state_of(&self, machine: Option<&str>) -> Option<InstanceState> {
+        let id = machine?;
+        let machine = self.evidence.machines.iter().find(|machine| machine.id == id)?;
+        Some(machine.state)
+    }
 }
 
 /// An account, as far as it can be used.

@@ -18,7 +18,7 @@ use crate::account::cache::Cache;
 use crate::account::{Connected, Holding, InstanceRef, Obstacle, ProviderKey, Retry, Sessions, Wake, verdict};
 use crate::api::condition::Reason;
 use crate::api::remote_name::Installation;
-use crate::api::{GpuInstance, RECONCILE_REQUESTED_ANNOTATION};
+use crate::api::{GpuInstance, InstanceState, RECONCILE_REQUESTED_ANNOTATION};
 use crate::crash_point;
 use crate::environment::Environment;
 use crate::kubernetes::{Backoff, Events, Pace};
@@ -290,7 +290,7 @@ impl Reconciler {
             }
         }
         if let Err(failure) = &outcome.result {
-            return self.judge_failure(object, connected, step, failure);
+            return self.judge_failure(object, seen, connected, step, failure);
         }
         match step {
             Step::Rest => {
@@ -332,6 +332,7 @@ impl Reconciler {
     fn judge_failure(
         &self,
         object: &GpuInstance,
+        seen: &Observation,
         connected: Option<&Connected>,
         step: &Step,
         failure: &Failure,
@@ -346,7 +347,7 @@ impl Reconciler {
             }
             Failure::Obstacle(obstacle) => {
                 let pause = self.backoff.next(object.id(), generation, Pace::Slow);
-                self.pause(object, connected, obstacle.clone(), pause)
+                self.pause(object, connected, obstacle.clone(), pause, None)
             }
             Failure::Cloud(error) if error.kind == Kind::Ambiguous => {
                 self.want_list(object, self.environment.now());
@@ -366,11 +367,14 @@ impl Reconciler {
                     Retry::After(pace) => self.backoff.next(object.id(), generation, pace),
                     Retry::OnChange | Retry::Settle => LOOK_AGAIN,
                 };
+                let refused = verdict.retry == Retry::OnChange;
+                let state = seen.state_of(object.machine_id().as_deref());
                 self.pause(
                     object,
                     connected,
                     Obstacle::new(verdict.reason, error.message.clone()),
                     error.retry_after.unwrap_or(pause),
+                    state.filter(|_| refused),
                 )
             }
         }
@@ -382,6 +386,7 @@ impl Reconciler {
         connected: Option<&Connected>,
         why: Obstacle,
         pause: Duration,
+        refused_in: Option<InstanceState>,
     ) -> (Verdict, Duration) {
         let until = later(self.environment.now(), pause);
         let generation = object.generation();
@@ -392,6 +397,7 @@ impl Reconciler {
             until,
             why: why.clone(),
             generation,
+            refused_in,
             room_made,
         };
         self.remember(object.id(), |memory| memory.pause = Some(remembered));

@@ -170,6 +170,7 @@ impl Stage<'_> {
                 format!("the order failed, and is sent again later: {why}"),
             ),
             generation,
+            refused_in: None,
             room_made: None,
         };
         self.reconciler

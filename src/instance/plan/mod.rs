@@ -147,10 +147,15 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The pause after a failure that still holds, if this is the generation that it is for.
+    /// The pause after a failure that still holds, if this is the generation that it is for, and the machine is still in
+    /// the state in which something was refused.
     pub(super) fn pause(&self) -> Option<Step> {
         let pause = self.seen.memory.pause.as_ref()?;
-        let holds = pause.generation == self.object.generation() && self.now < pause.until;
+        let state = self.seen.state_of(self.object.machine_id().as_deref());
+        let same_state = pause
+            .refused_in
+            .is_none_or(|before| state.is_none_or(|now| now == before));
+        let holds = pause.generation == self.object.generation() && self.now < pause.until && same_state;
         holds.then(|| {
             let why = pause.why.clone();
             if why.reason.is_outage() {

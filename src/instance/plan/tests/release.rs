@@ -3,7 +3,7 @@
 use super::check;
 use super::scenes::{M, Object, STRICT_CLOUD, Seen, bound, claimed, held_object, machine, new_object, ready_to_order, seen};
 use crate::account::Obstacle;
-use crate::api::InstanceState::{Deleting, Failed, Frozen, Running, Stopped, Stopping};
+use crate::api::InstanceState::{Creating, Deleting, Failed, Frozen, Running, Stopped, Stopping};
 use crate::api::condition::Reason;
 use crate::api::instance::{DeletionPolicy, Power};
 use crate::api::status::TransitionKind;
@@ -58,6 +58,8 @@ fn delete_means_until_it_is_gone() {
         ("once", deleted(), seen().m(Running).asked(ActionKind::Delete, Running, 30), "wait, Deleting"),
         ("and again if it stays", deleted(), seen().m(Running).asked(ActionKind::Delete, Running, 60), "delete m-1"),
         ("a refusal waits", deleted(), seen().m(Running).pause(Reason::CloudUnavailable), "wait, outage CloudUnavailable, until 60"),
+        ("so does one of what it is now", deleted(), seen().m(Stopped).refused_in(Stopped, Reason::Invalid), "halt Invalid"),
+        ("not of what it was then", deleted(), seen().m(Stopped).refused_in(Creating, Reason::Invalid), "delete m-1"),
         ("it is going", deleted(), seen().m(Deleting), "wait, Deleting"),
         ("where it must be stopped first", deleted(), strict().m(Running), "stop ReleaseGpu"),
         ("and is stopping", deleted(), strict().m(Running).asked(ActionKind::Stop, Running, 5), "wait, Deleting"),

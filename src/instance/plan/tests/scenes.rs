@@ -375,8 +375,18 @@ impl Seen {
                 until: at(60),
                 why: Obstacle::new(reason, "it said so"),
                 generation: 1,
+                refused_in: None,
                 room_made: None,
             });
+        })
+    }
+
+    /// The same, of something that was refused while the machine was in this state.
+    pub(in crate::instance) fn refused_in(self, state: InstanceState, reason: Reason) -> Self {
+        self.pause(reason).memory(|memory| {
+            if let Some(pause) = &mut memory.pause {
+                pause.refused_in = Some(state);
+            }
         })
     }
 }
