@@ -2,7 +2,7 @@
 
 use super::patience::asked_lately;
 use super::{DELETE_PATIENCE, Scene, settle};
-use crate::account::Obstacle;
+use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::instance::DeletionPolicy;
 use crate::api::status::InstanceState;
@@ -28,9 +28,11 @@ pub(super) fn plan(scene: &Scene<'_>) -> Step {
     }
 }
 
-/// Nothing was claimed, or every claim came to nothing.
+/// Nothing was claimed, or every claim came to nothing. A machine of this object's name is its own all the same; one that
+/// it only wished to adopt is not.
 fn nothing_held(scene: &Scene<'_>) -> Step {
-    if let Some(machine) = scene.seen.evidence.machines.first() {
+    let named = |machine: &&Machine| attempt_of(machine, scene.object.id(), &scene.seen.installation).is_some();
+    if let Some(machine) = scene.seen.evidence.machines.iter().find(named) {
         return Step::Record(
             vec![Change::Bind(machine.id.clone())],
             Obstacle::new(

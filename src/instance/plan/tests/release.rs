@@ -9,7 +9,7 @@ use crate::api::instance::{DeletionPolicy, Power};
 use crate::api::status::TransitionKind;
 use crate::instance::memory::{ActionKind, SentResult};
 use crate::instance::observation::{CloudView, InstanceView};
-use crate::provider::Kind;
+use crate::provider::{Kind, Machine};
 
 fn with(policy: DeletionPolicy) -> Object {
     bound().spec(|spec| spec.deletion_policy = Some(policy)).deleted()
@@ -21,11 +21,14 @@ fn no_cloud() -> Seen {
 
 #[test]
 fn an_object_that_holds_nothing_goes_at_once() {
+    let adopter = || held_object().spec(|spec| { spec.instance_id = Some(M.into()); spec.deletion_policy = Some(DeletionPolicy::Delete); });
+    let theirs = || seen().machine(Machine { name: Some("notebook".into()), ..machine(M, 1, Running) });
     check(vec![
         ("it never took a finalizer", new_object().deleted(), seen(), "rest"),
         ("nothing was claimed", held_object().deleted(), seen(), "drop the finalizer"),
         ("for that no cloud is needed", held_object().deleted(), no_cloud(), "drop the finalizer"),
         ("but a machine of its name is its own", held_object().deleted(), seen().m(Running), "record bind(m-1) as Deleting"),
+        ("and one that it wished to adopt is not", adopter().deleted(), theirs(), "drop the finalizer"),
     ]);
 }
 
