@@ -163,6 +163,19 @@ pub struct GpuInstanceSpec {
     pub neolink: Option<NeolinkInstance>,
 }
 
+impl GpuInstance {
+    /// Where its machine is: as it was ordered or shown, whatever the spec says by now; where there is none, where it is
+    /// to be.
+    #[must_use]
+    pub fn region(&self) -> Option<String> {
+        let said = self.spec.region().map(ToOwned::to_owned);
+        let status = self.status.as_ref();
+        let told = status.and_then(|status| status.region.clone());
+        let holds = status.is_some_and(|status| status.claim.is_some() || status.instance_id.is_some());
+        if holds { told.or(said) } else { said.or(told) }
+    }
+}
+
 impl GpuInstanceSpec {
     /// The region, unless absent or empty.
     #[must_use]

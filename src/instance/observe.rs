@@ -271,11 +271,7 @@ fn subject(object: &GpuInstance, memory: &Memory, connection: &Connection) -> Su
     Subject {
         uid: object.id().to_owned(),
         instance_id: machine.or_else(|| object.spec.instance_id().map(ToOwned::to_owned)),
-        region: object
-            .spec
-            .region()
-            .map(ToOwned::to_owned)
-            .or_else(|| object.seen().region),
+        region: object.region(),
         not_before,
     }
 }

@@ -92,10 +92,12 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
                 digests: digests.clone(),
             });
             status.quoted = quoted(scene);
+            status.region = scene.object.spec.region().map(ToOwned::to_owned);
             bind_account(status, scene);
         }
         Change::Unclaim => {
             status.claim = None;
+            status.region = None;
             status.account_id = None;
             status.endpoint = None;
         }
@@ -185,6 +187,7 @@ fn show(status: &mut GpuInstanceStatus, machine: &Machine, scene: &Scene<'_>) {
     status.region = machine
         .region
         .clone()
+        .or_else(|| status.region.take())
         .or_else(|| scene.object.spec.region().map(ToOwned::to_owned));
     status.gpu = gpu(machine, scene.object);
     let billed = machine.state != InstanceState::Stopped || status.stopped_with == Some(StopMode::KeepGpu);

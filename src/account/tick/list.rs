@@ -107,8 +107,7 @@ impl Ticker {
             if !holds && connected.iter().all(|connected| connected.provider.key != provider) {
                 continue;
             }
-            let told = status.and_then(|status| status.region.clone());
-            let Some(region) = instance.spec.region().map(ToOwned::to_owned).or(told) else {
+            let Some(region) = instance.region() else {
                 continue;
             };
             if holds {

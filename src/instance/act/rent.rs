@@ -118,7 +118,7 @@ impl Stage<'_> {
 
     pub(super) async fn follow(&self, task: &str) -> Acted {
         let connected = self.connected()?;
-        let region = self.object.spec.region().map(ToOwned::to_owned);
+        let region = self.object.region();
         let scope = provider::Scope {
             regions: region.iter().cloned().collect(),
             held: region.into_iter().collect(),
