@@ -1,6 +1,6 @@
 //! The lists of an account: when the next one is due, what they show, and that there was none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::interests::Wake;
 use super::presence::{Absence, Snapshot, given_name};
 use super::{Account, InstanceRef, State};
 use crate::api::remote_name::Installation;
-use crate::provider::{self, Machine};
+use crate::provider::{self, Listing, Machine};
 
 /// The cloud could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,16 @@ impl Account {
                 interest.absence = Absence::default();
             }
         }
+    }
+
+    /// Whether a machine that some object holds was in the last list, and is not in this one.
+    #[must_use]
+    pub fn misses_any(&self, listing: &Listing) -> bool {
+        let shown: BTreeSet<&str> = listing.machines.iter().map(|machine| machine.id.as_str()).collect();
+        let state = self.state();
+        let before = state.latest.iter().flat_map(|latest| &latest.listing.machines);
+        let mut held = before.filter(|machine| state.ledger.is_held(&machine.id));
+        held.any(|machine| !shown.contains(machine.id.as_str()))
     }
 
     /// Takes in a list, and tells which instances it concerns.

@@ -8,9 +8,10 @@ use tracing::{info, warn};
 
 use super::Ticker;
 use crate::account::resolve::ProviderKey;
-use crate::account::sessions::{Connected, Session};
+use crate::account::sessions::{Connected, Obstacle, Session};
 use crate::account::{Account, Snapshot};
-use crate::provider::{Detail, Kind, Listing, Scope};
+use crate::api::condition::Reason;
+use crate::provider::{Detail, Error, Kind, Listing, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
 const BALANCE_INTERVAL: Duration = Duration::from_hours(1);
@@ -51,7 +52,7 @@ impl Ticker {
         let begun = self.environment.now();
         account.list_begins(begun);
         let scope = self.scope(account);
-        let concerned = match connected.driver.list(&scope).await {
+        let concerned = match self.read_list(connected, &scope).await {
             Ok(mut listing) => {
                 self.accept(&connected.provider);
                 self.describe(connected, &mut listing).await;
@@ -73,6 +74,39 @@ impl Ticker {
         for instance in concerned {
             (self.wake)(instance);
         }
+    }
+
+    /// The list, if it is this account's. A machine that was there and is not shown may be hidden by the list of another
+    /// account, should the key open another one by now: so it is asked once more whose it is; and while an object waits
+    /// for its own account to come back, with every list.
+    async fn read_list(&self, connected: &Connected, scope: &Scope) -> crate::provider::Result<Listing> {
+        let listing = connected.driver.list(scope).await?;
+        let account = &connected.account;
+        if !account.misses_any(&listing) && !self.is_of_another_account(connected) {
+            return Ok(listing);
+        }
+        let now = connected.driver.identify().await?.account;
+        if now == account.key.id {
+            return Ok(listing);
+        }
+        let key = &connected.provider.key;
+        let why = format!(
+            "{key}: its key opens account {now} by now, and no longer {}",
+            account.key.id
+        );
+        let obstacle = Obstacle::new(Reason::CloudUnavailable, why.clone());
+        self.sessions.set(key, Session::Obstructed(obstacle));
+        Err(Error::new(Kind::Transient, why))
+    }
+
+    /// Whether an object that uses the provider is bound to another account than the provider speaks for.
+    fn is_of_another_account(&self, connected: &Connected) -> bool {
+        self.cache.users(&connected.provider.key).any(|guarded| {
+            let status = guarded.0.as_ref().ok().and_then(|instance| instance.status.as_ref());
+            let bound = status.filter(|status| status.claim.is_some() || status.instance_id.is_some());
+            let account = bound.and_then(|status| status.account_id.as_ref());
+            account.is_some_and(|account| *account != connected.account.key.id)
+        })
     }
 
     /// Adds what the list does not show, where the cloud tells it machine by machine.
