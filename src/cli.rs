@@ -21,8 +21,30 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the operator, in the cluster that KUBECONFIG or the Pod's service account names.
     Run(Box<Run>),
+    /// Print a manifest for every machine of this installation that no object knows: after the loss of a cluster.
+    ///
+    /// Reads the providers and their Secrets from the cluster that KUBECONFIG or the Pod's service account names, and
+    /// lists their accounts. Changes nothing. Ends with an error where there may be more machines than it could see.
+    Rebuild(Box<Rebuild>),
     /// Print the custom resource definitions as YAML.
     Crds,
+}
+
+/// Which machines to print a manifest for.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// Which providers are looked at.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Only providers of this name (repeatable). All where left out.
+    #[arg(long = "provider", value_name = "NAME")]
+    pub providers: Vec<String>,
+    /// Where it may call.
+    #[command(flatten)]
+    pub endpoints: Endpoints,
+    /// What its machines are called.
+    #[command(flatten)]
+    pub installation: Installation,
 }
 
 /// How to run the operator.
@@ -206,7 +228,7 @@ mod tests {
             .command
         {
             Command::Run(run) => Ok(*run),
-            Command::Crds => unreachable!("the line says run"),
+            Command::Rebuild(_) | Command::Crds => unreachable!("the line says run"),
         }
     }
 

@@ -92,11 +92,11 @@ pub async fn run(context: Context) -> Result<(), Error> {
         environment: Arc::clone(&context.environment),
         metrics: context.metrics.clone(),
         events: context.events.clone(),
+        leads: leads(&context),
         wake: Box::new(wake.clone()),
         backoff: Backoff::new(Arc::clone(&context.environment)),
         memory: Mutex::new(BTreeMap::new()),
     });
-    let leadership = context.leadership.clone();
     let reconciler = Arc::new(Reconciler {
         client: context.client.clone(),
         cache: watched.cache.clone(),
@@ -106,13 +106,19 @@ pub async fn run(context: Context) -> Result<(), Error> {
         events: context.events.clone(),
         metrics: context.metrics.clone(),
         backoff: Backoff::new(Arc::clone(&context.environment)),
-        leads: Box::new(move || leadership.is_held()),
+        leads: leads(&context),
         ask: Box::new(ask),
         wake: Box::new(wake),
         memories: Mutex::new(BTreeMap::new()),
     });
     drive(context, watched, ticker, reconciler, woken, asked, asked_shared).await;
     Ok(())
+}
+
+/// Whether this process leads, for who is about to change something at a cloud.
+fn leads(context: &Context) -> Box<dyn Fn() -> bool + Send + Sync> {
+    let leadership = context.leadership.clone();
+    Box::new(move || leadership.is_held())
 }
 
 type Stream<K> = futures::stream::BoxStream<'static, Result<DeserializeGuard<K>, kube::runtime::watcher::Error>>;

@@ -14,6 +14,7 @@
 //! - [`kubernetes`]: a client that does not hang, finalizers, events, the Lease. [`controllers`] puts the watches and
 //!   the passes together; [`operator`] is the life of the process; [`environment`] is the one seam for time and chance,
 //!   [`crash_point`] where tests kill it.
+//! - [`rebuild`]: after the loss of a cluster, manifests for the machines that the clouds still have.
 //!
 //! # What comes before everything else
 //!
@@ -35,6 +36,7 @@ pub mod kubernetes;
 pub mod metrics;
 pub mod operator;
 pub mod provider;
+pub mod rebuild;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;

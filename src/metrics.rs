@@ -105,6 +105,8 @@ pub struct Metrics {
     price_per_hour: Family<MoneyLabels, Amount>,
     balance: Family<MoneyLabels, Amount>,
     orphans: Family<AccountLabels, Gauge>,
+    orphans_price_per_hour: Family<MoneyLabels, Amount>,
+    orphans_deleted: Family<AccountLabels, Counter>,
     listed: Family<AccountLabels, Amount>,
     leader: Gauge,
 }
@@ -123,6 +125,8 @@ impl Metrics {
             price_per_hour: Family::default(),
             balance: Family::default(),
             orphans: Family::default(),
+            orphans_price_per_hour: Family::default(),
+            orphans_deleted: Family::default(),
             listed: Family::default(),
             leader: Gauge::default(),
         };
@@ -154,6 +158,10 @@ impl Metrics {
         registry.register("account_balance", "What is left on an account", self.balance.clone());
         let orphans = "Machines of this installation that no object knows";
         registry.register("orphans", orphans, self.orphans.clone());
+        let price = "Sum of the hourly prices of an account's orphans, as far as the cloud tells them";
+        registry.register("orphans_price_per_hour", price, self.orphans_price_per_hour.clone());
+        let deleted = "Deletes of orphans that were asked for, where spec.orphans is Delete";
+        registry.register("orphans_deleted", deleted, self.orphans_deleted.clone());
         let listed = "When an account was last listed in full, in seconds since 1970";
         registry.register("account_listed_timestamp_seconds", listed, self.listed.clone());
         registry.register("leader", "1 where this replica leads", self.leader.clone());
@@ -233,11 +241,29 @@ impl Metrics {
         self.listed.get_or_create(&labels).set(seconds.as_secs_f64());
     }
 
+    /// What an account's orphans cost an hour.
+    pub fn set_orphans_price(&self, cloud: Cloud, account: &str, currency: &str, price: Decimal) {
+        let labels = money(cloud, account, currency);
+        self.orphans_price_per_hour
+            .get_or_create(&labels)
+            .set(approximate(price));
+    }
+
+    /// A delete of an orphan was asked for.
+    pub fn orphan_deleted(&self, cloud: Cloud, account: &str) {
+        let account = account.to_owned();
+        let cloud = cloud.name();
+        self.orphans_deleted
+            .get_or_create(&AccountLabels { cloud, account })
+            .inc();
+    }
+
     /// An account is used no longer: nothing more is said of it.
     pub fn forget_account(&self, cloud: Cloud, account: &str, currency: &str) {
         let labels = money(cloud, account, currency);
         self.price_per_hour.remove(&labels);
         self.balance.remove(&labels);
+        self.orphans_price_per_hour.remove(&labels);
         let labels = AccountLabels {
             cloud: cloud.name(),
             account: account.to_owned(),

@@ -167,7 +167,7 @@ impl Drop for AbortOnDrop {
 
 /// The id that was chosen, else the first 8 hexadecimal digits of the UID of kube-system: it lives as long as the
 /// cluster.
-async fn installation_id(client: &Client, chosen: Option<String>) -> Result<String, Error> {
+pub(crate) async fn installation_id(client: &Client, chosen: Option<String>) -> Result<String, Error> {
     if let Some(chosen) = chosen {
         return Ok(chosen);
     }

@@ -6,4 +6,6 @@ mod operator;
 
 mod faults {
     mod control_plane;
+    mod orphans;
+    mod rebuild;
 }

@@ -145,7 +145,7 @@ pub(super) fn is_user(guarded: &DeserializeGuard<GpuInstance>, provider: &Provid
 }
 
 /// Most machines remembered as let go: the annotation stays far below what an object may hold.
-const MOST_REMEMBERED: usize = 2_000;
+pub(super) const MOST_REMEMBERED: usize = 2_000;
 
 /// Writes down, on the provider, that a machine was let go on purpose: it is never swept as an orphan.
 pub async fn remember_released(client: &Client, provider: &ProviderKey, instance_id: &str) -> Result<(), CallError> {

@@ -1,5 +1,8 @@
 //! What the instances of an account look for, and who of them is to be woken.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use super::lists::{FAILURES_OF_AN_OUTAGE, Outage, lasting};
 use super::presence::{Absence, Subject};
 use super::{Account, Holding, InstanceRef, State};
@@ -106,6 +109,21 @@ impl Account {
         let state = self.state();
         let waiting = state.interests.values().filter(|interest| interest.waits_for_room);
         waiting.take(MOST_WOKEN_FOR_ROOM).map(Interest::instance).collect()
+    }
+
+    /// The objects that are known here and have not been among these for so long.
+    pub fn missing_for(&self, shown: &BTreeSet<String>, now: Timestamp, grace: Duration) -> Vec<String> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let known = state.interests.keys().chain(state.ledger.holders());
+        let missing: BTreeSet<&String> = known.filter(|uid| !shown.contains(*uid)).collect();
+        state.missing.retain(|uid, _| missing.contains(uid));
+        for uid in missing {
+            state.missing.entry(uid.clone()).or_insert(now);
+        }
+        let long = |since: &Timestamp| Duration::try_from(now.duration_since(*since)).is_ok_and(|span| span >= grace);
+        let long_missing = state.missing.iter().filter(|(_, since)| long(since));
+        long_missing.map(|(uid, _)| uid.clone()).collect()
     }
 
     /// Forgets an instance that is gone.

@@ -60,6 +60,11 @@ impl Ledger {
         }
     }
 
+    /// The objects that hold anything.
+    pub fn holders(&self) -> impl Iterator<Item = &String> {
+        self.holdings.keys()
+    }
+
     /// How often room was made for others.
     #[must_use]
     pub fn room_made(&self) -> u64 {

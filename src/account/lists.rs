@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::interests::Wake;
+use super::orphans::Sightings;
 use super::presence::{Absence, Snapshot, given_name};
 use super::{Account, InstanceRef, State};
 use crate::api::remote_name::Installation;
@@ -73,6 +74,7 @@ impl Account {
             for interest in state.interests.values_mut() {
                 interest.absence = Absence::default();
             }
+            *self.orphans() = Sightings::default();
         }
     }
 
@@ -146,6 +148,15 @@ impl Account {
             .outage
             .clone()
             .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE)
+    }
+
+    /// The regions in which the last list shows machines of this installation.
+    #[must_use]
+    pub fn regions_of(&self, installation: &Installation) -> BTreeSet<String> {
+        let latest = self.latest();
+        let machines = latest.iter().flat_map(|snapshot| &snapshot.listing.machines);
+        let ours = machines.filter(|machine| given_name(machine, installation).is_some());
+        ours.filter_map(|machine| machine.region.clone()).collect()
     }
 
     /// The last list.

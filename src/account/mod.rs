@@ -22,10 +22,11 @@ pub use in_use::{HoldError, hold, remember_released};
 pub use interests::{Evidence, Wake};
 pub use ledger::Holding;
 pub use lists::Outage;
-pub use presence::{Absence, Snapshot, Subject, attempt_of};
+pub use orphans::{Evidence as Knowers, everything_that_knows};
+pub use presence::{Absence, Snapshot, Subject, attempt_of, given_name};
 pub use resolve::{ProviderKey, ProviderView};
 pub use sessions::{Connected, Obstacle, Session, Sessions};
-pub use tick::Ticker;
+pub use tick::{Ticker, credentials_secret};
 pub use verdict::{Retry, Verdict, verdict};
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use crate::api::status::InstanceState;
 use details::Details;
 use interests::Interest;
 use ledger::Ledger;
+use orphans::Sightings;
 
 /// What tells one account from another: the money rules compare all of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +69,9 @@ pub struct Account {
     pub key: AccountKey,
     state: Mutex<State>,
     details: Mutex<Details>,
+    orphans: Mutex<Sightings>,
+    /// Held by whoever sweeps: two providers of one account take turns.
+    sweeping: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +86,8 @@ struct State {
     ledger: Ledger,
     /// A list begun after this moment is waited for.
     wanted: Option<Timestamp>,
+    /// Objects that the account knows and the cache does not, and since when.
+    missing: BTreeMap<String, Timestamp>,
     /// When each machine was first listed by this process.
     first_seen: BTreeMap<String, Timestamp>,
     /// Whether a machine has been seen under the very name that an installation gave it.
@@ -95,12 +102,24 @@ impl Account {
             key,
             state: Mutex::default(),
             details: Mutex::default(),
+            orphans: Mutex::default(),
+            sweeping: tokio::sync::Mutex::default(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change under this lock is a plain assignment: a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn orphans(&self) -> MutexGuard<'_, Sightings> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a machine is about to be deleted because no object knows it: too late to adopt it.
+    #[must_use]
+    pub fn is_condemned(&self, instance_id: &str) -> bool {
+        self.orphans().is_condemned(instance_id)
     }
 }
 

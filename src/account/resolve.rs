@@ -1,11 +1,13 @@
 //! Which provider an instance means, and what a provider says, whichever of the two kinds it is.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use kube::ResourceExt;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::AccountKey;
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
 use crate::api::{ClusterGpuProvider, GpuProvider, GpuProviderSpec, RELEASED_ANNOTATION};
@@ -53,6 +55,8 @@ pub struct ProviderView {
     pub key: ProviderKey,
     /// Its object's UID.
     pub uid: String,
+    /// When its object was made.
+    pub made: Option<Timestamp>,
     /// Its object's generation.
     pub generation: i64,
     /// Its object's resource version.
@@ -115,6 +119,7 @@ impl ProviderView {
                 name: object.name_any(),
             },
             uid: object.uid().unwrap_or_default(),
+            made: meta.creation_timestamp.as_ref().map(|made| made.0),
             generation: meta.generation.unwrap_or_default(),
             resource_version: meta.resource_version.clone(),
             spec,
@@ -149,6 +154,22 @@ impl ProviderView {
             (Some(adoption), _) => adoption == Adoption::Allowed,
             (None, kind) => kind == ProviderKind::GpuProvider,
         }
+    }
+
+    /// Whether it speaks for this account, or did when it last could: by what was published of it.
+    #[must_use]
+    pub fn spoke_for(&self, account: &AccountKey) -> bool {
+        self.status.account.is_some() && self.may_speak_for(account)
+    }
+
+    /// Whether it may speak for this account, by all that is known of it.
+    #[must_use]
+    pub fn may_speak_for(&self, account: &AccountKey) -> bool {
+        let endpoint = self.spec.endpoint().map(|url| url.trim_end_matches('/'));
+        let known = self.status.account.as_ref();
+        self.spec.cloud() == Some(account.cloud)
+            && endpoint == account.endpoint.as_deref()
+            && known.is_none_or(|known| known.id == account.id)
     }
 
     /// Name and namespace of the Secret with the credentials.

@@ -1,6 +1,7 @@
 //! What is published of a provider: a pure projection of what is known.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::orphans::Strays;
 use super::resolve::ProviderView;
@@ -10,7 +11,7 @@ use super::{Account, bills_as_running};
 use crate::api::condition::{self, Reason, Truth, Type};
 use crate::api::instance::ProviderKind;
 use crate::api::money;
-use crate::api::provider::{AccountStatus, InstanceCounts, ProviderStatus};
+use crate::api::provider::{AccountStatus, InstanceCounts, Orphan, ProviderStatus};
 use crate::api::status::{GpuInstanceStatus, InstanceState};
 use crate::provider::Balance;
 
@@ -26,6 +27,8 @@ pub(super) struct Known<'a> {
     pub(super) users: &'a [GpuInstanceStatus],
     /// `None` while the account has not been listed.
     pub(super) strays: Option<&'a Strays>,
+    /// The orphans among them, one by one.
+    pub(super) orphans: Option<Vec<Orphan>>,
     pub(super) now: Timestamp,
 }
 
@@ -42,9 +45,10 @@ pub(super) fn project(provider: &ProviderView, known: &Known<'_>) -> ProviderSta
             .strays
             .map(|strays| counts(known.users, strays))
             .or_else(|| old.instances.clone()),
-        orphans: known.strays.map_or_else(
+        first_listed_at: old.first_listed_at.clone().or_else(|| first_listed(known)),
+        orphans: known.orphans.as_ref().map_or_else(
             || old.orphans.clone(),
-            |strays| strays.orphans.iter().take(MOST_ORPHANS).cloned().collect(),
+            |orphans| orphans.iter().take(MOST_ORPHANS).cloned().collect(),
         ),
         observed_generation: Some(provider.generation),
         conditions: old.conditions.clone(),
@@ -54,6 +58,12 @@ pub(super) fn project(provider: &ProviderView, known: &Known<'_>) -> ProviderSta
     }
     conditions(&mut status, provider.generation, known);
     status
+}
+
+/// When the account was listed for the first time, if its last list is whole.
+fn first_listed(known: &Known<'_>) -> Option<Time> {
+    let latest = known.account?.latest()?;
+    latest.listing.proof.gap(None).is_none().then(|| Time(latest.begun))
 }
 
 fn balance(provider: &ProviderView, balance: Option<&Balance>) -> AccountStatus {
@@ -76,7 +86,7 @@ fn counts(users: &[GpuInstanceStatus], strays: &Strays) -> InstanceCounts {
         running: count(&|status| status.instance_id.is_some() && bills_as_running(state(status))),
         stopped: count(&|status| status.instance_id.is_some() && state(status) == InstanceState::Stopped),
         foreign: i64::try_from(strays.foreign).unwrap_or(i64::MAX),
-        orphans: i64::try_from(strays.orphans.len()).unwrap_or(i64::MAX),
+        orphans: i64::try_from(strays.count()).unwrap_or(i64::MAX),
     }
 }
 

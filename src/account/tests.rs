@@ -249,3 +249,27 @@ async fn evidence_from_before_the_clock_was_put_forward_proves_nothing() {
     assert!(!begin(&account, 304, 2).await);
     assert!(begin(&account, 364, 60).await);
 }
+
+#[test]
+fn an_object_that_vanishes_is_missed_only_after_a_while() {
+    let account = account();
+    let claimed = Holding {
+        claimed: true,
+        ..Holding::default()
+    };
+    account.watch(instance(), subject(None));
+    account.record("held-only", claimed);
+    let nobody = std::collections::BTreeSet::new();
+    let grace = Duration::from_secs(60);
+    assert_eq!(account.missing_for(&nobody, at(0), grace), Vec::<String>::new());
+    let back = std::collections::BTreeSet::from([UID.to_owned()]);
+    assert_eq!(account.missing_for(&back, at(30), grace), Vec::<String>::new());
+    assert_eq!(
+        account.missing_for(&nobody, at(60), grace),
+        ["held-only"],
+        "who was back in between is missed anew"
+    );
+    account.forget("held-only");
+    assert_eq!(account.missing_for(&nobody, at(120), grace), [UID]);
+    assert!(!account.holds("held-only"));
+}

@@ -77,8 +77,9 @@ pub struct GpuProviderSpec {
     /// out is `Allowed` for a `GpuProvider`, `Forbidden` for a `ClusterGpuProvider`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adoption: Option<Adoption>,
-    /// What to do with machines of this installation that no object knows: `Report` or `Delete`. This version reports
-    /// them in either case, and says so; it deletes none.
+    /// What to do with machines of this installation that no object knows: `Report` or `Delete`. Deleted are only those
+    /// that no object in any namespace knows or mentions, `settleAfter` after they were found, and never those that are
+    /// older than this provider's object; all providers of the account must say so.
     #[serde(default)]
     pub orphans: OrphanPolicy,
 }
@@ -278,6 +279,10 @@ pub struct ProviderStatus {
     /// How many machines there are. `foreign` ones are not this operator's and are left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instances: Option<InstanceCounts>,
+    /// When the account was first listed in full for this object. Where a cloud does not tell how old a machine is,
+    /// what was there by then is taken to be older than this object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_listed_at: Option<Time>,
     /// Machines of this installation that no object knows; the oldest 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -343,6 +348,17 @@ pub struct Orphan {
     /// When the cloud made it, where it tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Time>,
+    /// What it has cost at most: its price now, for every hour begun since it was made. Where the cloud tells both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub cost_so_far: Option<String>,
+    /// When it was first found to be nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_at: Option<Time>,
+    /// What becomes of it, and what to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub message: String,
 }
 
 impl GpuProviderSpec {

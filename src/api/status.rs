@@ -81,6 +81,11 @@ pub struct GpuInstanceStatus {
     /// Machines that were lately replaced because of `updatePolicy: Recreate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replacements: Option<Tries>,
+    /// Machines that were used, were proven gone and were replaced, the latest 8: should one come back, it is stopped and
+    /// kept for what may be on it, unless the provider's `orphans` is `Delete`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 256)))]
+    pub replaced: Vec<String>,
     /// The generation whose image was saved before a stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotStatus>,

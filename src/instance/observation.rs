@@ -72,6 +72,8 @@ pub struct Connection {
     pub forbidden: Option<Obstacle>,
     /// Why nothing new may be rented with it.
     pub closing: Option<Obstacle>,
+    /// Whether the provider wants machines deleted that nobody has a use for any more.
+    pub deletes_orphans: bool,
     /// How long absence must last before it is believed.
     pub settle_after: Duration,
     /// How long a call may take.

@@ -14,6 +14,7 @@ use super::{Reconciler, connection};
 use crate::account::{Connected, Evidence, InstanceRef, Obstacle, ProviderKey, Session, Subject};
 use crate::api::GpuInstance;
 use crate::api::condition::Reason;
+use crate::api::provider::OrphanPolicy;
 use crate::api::remote_name::RemoteName;
 use crate::kubernetes::call;
 use crate::provider::http::CALL_TIMEOUT;
@@ -113,6 +114,7 @@ impl Reconciler {
             capabilities,
             forbidden,
             closing,
+            deletes_orphans: provider.spec.orphans == OrphanPolicy::Delete,
             settle_after: provider
                 .spec
                 .settle_after
@@ -192,6 +194,15 @@ impl Reconciler {
         let Some(machine) = snapshot.machine(id) else {
             return AdoptionView::NotFound;
         };
+        if connected.account.is_condemned(id) {
+            return AdoptionView::Refused(Obstacle::new(
+                Reason::InstanceClaimed,
+                format!(
+                    "machine {id} is being deleted: no object knew it, and spec.orphans of {} is Delete",
+                    connected.provider.key
+                ),
+            ));
+        }
         if let Some(holder) = self.holder(object, connected, id, machine.name.as_deref()) {
             return AdoptionView::Refused(Obstacle::new(
                 Reason::InstanceClaimed,

@@ -108,6 +108,7 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
         }
         Change::Bind(id) => {
             status.instance_id = Some(id.clone());
+            status.replaced.retain(|replaced| replaced != id);
             status.last_restarted_at.clone_from(&scene.object.spec.restarted_at);
             // What somebody else has made was of use to somebody: it is never given back unasked.
             status.was_ready = scene.object.spec.instance_id().is_some();
@@ -139,6 +140,7 @@ fn apply(status: &mut GpuInstanceStatus, change: &Change, scene: &Scene<'_>) {
             status.starts = Some(count(status.starts.take().filter(|_| !fresh), scene.now));
         }
         Change::ForgetStarts => status.starts = None,
+        Change::Replaced => note_replaced(status),
         Change::CountReplacement => status.replacements = Some(count(status.replacements.take(), scene.now)),
         Change::SnapshotTaken => status.snapshot = Some(SnapshotStatus { at: Time(scene.now) }),
         Change::ForgetSnapshot => status.snapshot = None,
@@ -166,6 +168,20 @@ fn bind_account(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
         );
         status.endpoint.clone_from(&connection.account.endpoint);
     }
+}
+
+/// Most machines that are remembered as replaced.
+const MOST_REPLACED: usize = 8;
+
+/// Remembers a machine that was used and is replaced, among the latest of them.
+fn note_replaced(status: &mut GpuInstanceStatus) {
+    let Some(id) = status.instance_id.clone().filter(|_| status.was_ready) else {
+        return;
+    };
+    status.replaced.retain(|replaced| *replaced != id);
+    status.replaced.push(id);
+    let too_many = status.replaced.len().saturating_sub(MOST_REPLACED);
+    status.replaced.drain(..too_many);
 }
 
 fn count(tries: Option<Tries>, now: Timestamp) -> Tries {

@@ -49,6 +49,8 @@ pub enum Step {
     Start(Vec<Field>),
     /// Stop the machine.
     Stop(StopMode),
+    /// Stop a machine that was made for the object besides the one that it has, and why.
+    StopExtra(String, String),
     /// Restart the machine in one call.
     Restart,
     /// Save an image of the machine.
@@ -158,6 +160,8 @@ pub enum Change {
     CountStart,
     /// Starts are forgiven.
     ForgetStarts,
+    /// The machine, which was used, is gone and is replaced: it may come back.
+    Replaced,
     /// One more machine was replaced.
     CountReplacement,
     /// An image is being saved before the stop.

@@ -69,7 +69,7 @@ fn happening(step: &Step) -> Option<(&'static str, &'static str)> {
             (why.reason.name(), "Begin")
         }
         Step::Start(_) => ("Starting", "Start"),
-        Step::Stop(_) => ("Stopping", "Stop"),
+        Step::Stop(_) | Step::StopExtra(..) => ("Stopping", "Stop"),
         Step::Restart => ("Restarting", "Restart"),
         Step::KeepNextPassword => ("Reinstalled", "Update"),
         Step::SaveImage => ("SavingImage", "SaveImage"),

@@ -35,6 +35,8 @@ pub struct Scope {
     /// Of these, the ones in which some object holds a machine or has claimed one: a list that cannot find such a
     /// region is not whole. In the others somebody only wishes to rent, maybe by a name that does not exist.
     pub held: BTreeSet<String>,
+    /// Besides these, every region there is: now and then, for machines where nobody would look for them.
+    pub everywhere: bool,
 }
 
 /// All machines of an account.

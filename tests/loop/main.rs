@@ -12,6 +12,7 @@ mod lists;
 mod lives;
 mod orders;
 mod replacing;
+mod returned;
 mod spending;
 mod walks;
 

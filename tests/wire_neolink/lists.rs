@@ -226,6 +226,7 @@ async fn by_regions(
     let scope = Scope {
         regions: names(regions),
         held: names(held),
+        ..Scope::default()
     };
     let listing = provider.list(&scope).await;
     let asked = server.received_requests().await.unwrap();

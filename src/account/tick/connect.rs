@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt;
 use kube::api::Api;
+use kube::{Client, ResourceExt};
 use tracing::{info, warn};
 
 use super::Ticker;
@@ -56,38 +56,10 @@ impl Ticker {
     }
 
     async fn credentials(&self, provider: &ProviderView) -> Result<Credentials, Obstacle> {
-        let Some((namespace, name)) = provider.secret() else {
-            return Err(Obstacle::new(
-                Reason::Invalid,
-                format!("{} names no Secret with credentials", provider.key),
-            ));
-        };
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
-        match call(api.get_opt(&name)).await {
-            Ok(Some(secret)) => {
-                let held = secret.finalizers().iter().any(|held| held == IN_USE_FINALIZER);
-                self.remember(&provider.key, |memory| memory.secret_bare = !held);
-                Ok(Credentials::from_secret(&secret))
-            }
-            Ok(None) => Err(Obstacle::new(
-                Reason::CredentialsNotFound,
-                format!("{} needs Secret {namespace}/{name}, which does not exist", provider.key),
-            )),
-            Err(error) if error.is_forbidden() => Err(Obstacle::new(
-                Reason::CredentialsNotFound,
-                format!(
-                    "{} needs Secret {namespace}/{name}, which the operator may not read: {error}",
-                    provider.key
-                ),
-            )),
-            Err(error) => Err(Obstacle::new(
-                Reason::CloudUnavailable,
-                format!(
-                    "Secret {namespace}/{name} of {} could not be read: {error}",
-                    provider.key
-                ),
-            )),
-        }
+        let secret = credentials_secret(&self.client, provider).await?;
+        let held = secret.finalizers().iter().any(|held| held == IN_USE_FINALIZER);
+        self.remember(&provider.key, |memory| memory.secret_bare = !held);
+        Ok(Credentials::from_secret(&secret))
     }
 
     async fn connect(&self, provider: &ProviderView, credentials: &Credentials) -> Session {
@@ -140,6 +112,38 @@ impl Ticker {
                 account.record(&guarded.uid().unwrap_or_default(), Holding::of(instance, status));
             }
         }
+    }
+}
+
+/// The Secret with the credentials of a provider; what is in the way, for its conditions.
+pub async fn credentials_secret(client: &Client, provider: &ProviderView) -> Result<Secret, Obstacle> {
+    let Some((namespace, name)) = provider.secret() else {
+        return Err(Obstacle::new(
+            Reason::Invalid,
+            format!("{} names no Secret with credentials", provider.key),
+        ));
+    };
+    let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+    match call(api.get_opt(&name)).await {
+        Ok(Some(secret)) => Ok(secret),
+        Ok(None) => Err(Obstacle::new(
+            Reason::CredentialsNotFound,
+            format!("{} needs Secret {namespace}/{name}, which does not exist", provider.key),
+        )),
+        Err(error) if error.is_forbidden() => Err(Obstacle::new(
+            Reason::CredentialsNotFound,
+            format!(
+                "{} needs Secret {namespace}/{name}, which the operator may not read: {error}",
+                provider.key
+            ),
+        )),
+        Err(error) => Err(Obstacle::new(
+            Reason::CloudUnavailable,
+            format!(
+                "Secret {namespace}/{name} of {} could not be read: {error}",
+                provider.key
+            ),
+        )),
     }
 }
 

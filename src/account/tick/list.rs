@@ -7,14 +7,16 @@ use kube::ResourceExt;
 use tracing::{info, warn};
 
 use super::Ticker;
+use crate::account::Snapshot;
 use crate::account::resolve::ProviderKey;
 use crate::account::sessions::{Connected, Obstacle, Session};
-use crate::account::{Account, Snapshot};
 use crate::api::condition::Reason;
 use crate::provider::{Detail, Error, Kind, Listing, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
 const BALANCE_INTERVAL: Duration = Duration::from_hours(1);
+/// Every region is looked into this often: a machine may be where no object is any more.
+const EVERYWHERE_INTERVAL: Duration = Duration::from_mins(30);
 /// Machines that are described at the same time.
 const DESCRIBED_AT_ONCE: usize = 4;
 
@@ -51,7 +53,7 @@ impl Ticker {
         let account = &connected.account;
         let begun = self.environment.now();
         account.list_begins(begun);
-        let scope = self.scope(account);
+        let scope = self.scope(connected);
         let concerned = match self.read_list(connected, &scope).await {
             Ok(mut listing) => {
                 self.accept(&connected.provider);
@@ -126,9 +128,14 @@ impl Ticker {
 
     /// The regions of all instances that use the account, through whichever provider; also through one that cannot be
     /// used just now, if they hold something: a list without their region would prove their machines absent.
-    fn scope(&self, account: &Account) -> Scope {
+    fn scope(&self, connected: &Connected) -> Scope {
+        let account = connected.account.as_ref();
+        let mut scope = Scope {
+            regions: account.regions_of(&self.installation),
+            everywhere: self.looks_everywhere(&connected.provider.key),
+            ..Scope::default()
+        };
         let connected = self.sessions.of_account(&account.key);
-        let mut scope = Scope::default();
         for guarded in self.cache.instances() {
             let Ok(instance) = &guarded.0 else { continue };
             let status = instance.status.as_ref();
@@ -150,6 +157,18 @@ impl Ticker {
             scope.regions.insert(region);
         }
         scope
+    }
+
+    /// Whether it is time to look into every region, also those that no object names.
+    fn looks_everywhere(&self, provider: &ProviderKey) -> bool {
+        let now = self.environment.now();
+        let before = self.memory().get(provider).and_then(|memory| memory.everywhere_at);
+        let due = before
+            .is_none_or(|at| Duration::try_from(now.duration_since(at)).is_ok_and(|age| age >= EVERYWHERE_INTERVAL));
+        if due {
+            self.remember(provider, |memory| memory.everywhere_at = Some(now));
+        }
+        due
     }
 
     async fn read_balance(&self, connected: &Connected) {

@@ -4,6 +4,10 @@ mod connect;
 mod list;
 mod publish;
 mod rejected;
+mod sweep;
+mod vanished;
+
+pub use connect::credentials_secret;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +49,8 @@ pub struct Ticker {
     pub metrics: Metrics,
     /// Where events go.
     pub events: Events,
+    /// Whether this process leads, asked right before anything is changed at a cloud.
+    pub leads: Box<dyn Fn() -> bool + Send + Sync>,
     /// Wakes an instance.
     pub wake: Box<dyn Fn(InstanceRef) + Send + Sync>,
     /// How long to leave a cloud alone that could not be asked.
@@ -59,10 +65,12 @@ pub struct Memory {
     requested_at: Option<String>,
     balance: Option<Balance>,
     balance_read_at: Option<Timestamp>,
+    everywhere_at: Option<Timestamp>,
     rejected: Option<Rejected>,
     /// The Secret lacks the finalizer that keeps it for as long as the provider is in use.
     secret_bare: bool,
-    orphans_told: Vec<String>,
+    /// Orphans that were told of, and whether it was said that they are kept.
+    orphans_told: BTreeMap<String, bool>,
 }
 
 impl Ticker {
@@ -79,7 +87,12 @@ impl Ticker {
             warn!(provider = %key, %error, "the in-use finalizer could not be kept up to date");
         }
         let next = match &session {
-            Session::Connected(connected) => self.look(connected).await,
+            Session::Connected(connected) => {
+                let next = self.look(connected).await;
+                self.sweep(connected).await;
+                self.forget_vanished(&connected.account).await;
+                next
+            }
             Session::Obstructed(_) => self.pause_after_failure(&provider),
         };
         self.publish(&provider, &session).await;

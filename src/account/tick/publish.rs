@@ -2,18 +2,14 @@
 
 use std::collections::HashMap;
 
-use kube::ResourceExt;
 use tracing::warn;
 
 use super::Ticker;
-use crate::account::orphans::{self, Strays};
+use crate::account::orphans::Strays;
 use crate::account::resolve::ProviderView;
 use crate::account::sessions::Session;
 use crate::account::{Account, AccountKey, bills_as_running, controller, status};
-use crate::api::BINDING_ANNOTATION;
 use crate::api::money;
-use crate::api::provider::OrphanPolicy;
-use crate::api::remote_name::{BindingAnnotation, object_key};
 use crate::api::status::GpuInstanceStatus;
 use crate::provider::Balance;
 
@@ -24,6 +20,9 @@ impl Ticker {
             Session::Obstructed(obstacle) => (None, Some(obstacle)),
         };
         let strays = account.and_then(|account| self.strays(account));
+        let rows = account
+            .zip(strays.as_ref())
+            .map(|(account, strays)| self.orphan_rows(account, strays));
         let users: Vec<GpuInstanceStatus> = self
             .cache
             .users(&provider.key)
@@ -39,14 +38,15 @@ impl Ticker {
             balance: balance.as_ref(),
             users: &users,
             strays: strays.as_ref(),
+            orphans: rows,
             now: self.environment.now(),
         };
         let wanted = status::project(provider, &known);
         if let Some(account) = account {
             self.measure(account, &users, balance.as_ref(), strays.as_ref());
         }
-        if let Some(strays) = &strays {
-            self.tell_orphans(provider, strays);
+        if let (Session::Connected(connected), Some(strays)) = (session, &strays) {
+            self.tell_orphans(connected, strays);
         }
         self.count_instances();
         if wanted != provider.status
@@ -69,64 +69,6 @@ impl Ticker {
         self.metrics.set_instances(&counts);
     }
 
-    fn strays(&self, account: &Account) -> Option<Strays> {
-        let snapshot = account.latest()?;
-        let mut known = orphans::Known::default();
-        for guarded in self.cache.instances() {
-            known.objects.insert(object_key(&guarded.uid().unwrap_or_default()));
-            let binding = guarded
-                .annotations()
-                .get(BINDING_ANNOTATION)
-                .and_then(|text| BindingAnnotation::parse(text));
-            known.instance_ids.extend(binding.map(|binding| binding.instance_id));
-            if let Ok(instance) = &guarded.0 {
-                known
-                    .instance_ids
-                    .extend(instance.status.as_ref().and_then(|status| status.instance_id.clone()));
-                known
-                    .instance_ids
-                    .extend(instance.spec.instance_id().map(ToOwned::to_owned));
-            }
-        }
-        for connected in self.sessions.of_account(&account.key) {
-            known.released.extend(connected.provider.released.iter().cloned());
-        }
-        Some(orphans::find(&snapshot, &known, &self.installation))
-    }
-
-    fn tell_orphans(&self, provider: &ProviderView, strays: &Strays) {
-        let ids: Vec<String> = strays.orphans.iter().map(|orphan| orphan.instance_id.clone()).collect();
-        let told = self
-            .memory()
-            .get(&provider.key)
-            .map(|memory| memory.orphans_told.clone())
-            .unwrap_or_default();
-        for orphan in strays
-            .orphans
-            .iter()
-            .filter(|orphan| !told.contains(&orphan.instance_id))
-        {
-            let price = orphan
-                .price_per_hour
-                .as_deref()
-                .map_or_else(String::new, |price| format!(" at {price} an hour"));
-            self.events.warning(
-                &controller::reference(provider),
-                "OrphanFound",
-                "Sweep",
-                format!(
-                    "machine {} ({}, {}){price} was made by this installation, but no object knows it; delete it in the cloud's console, or adopt it with spec.instanceId{}",
-                    orphan.instance_id,
-                    orphan.name,
-                    orphan.cloud_state,
-                    if provider.spec.orphans == OrphanPolicy::Delete { " (this version does not carry out spec.orphans Delete)" } else { "" }
-                ),
-            );
-            warn!(provider = %provider.key, instance = orphan.instance_id, name = orphan.name, "a machine of this installation has no object");
-        }
-        self.remember(&provider.key, |memory| memory.orphans_told = ids);
-    }
-
     fn measure(
         &self,
         account: &Account,
@@ -146,8 +88,13 @@ impl Ticker {
             self.metrics.set_balance(*cloud, id, balance.currency, balance.amount);
         }
         if let (Some(strays), Some(snapshot)) = (strays, account.latest()) {
-            let orphans = i64::try_from(strays.orphans.len()).unwrap_or(i64::MAX);
+            let orphans = i64::try_from(strays.count()).unwrap_or(i64::MAX);
             self.metrics.listed(*cloud, id, snapshot.begun, orphans);
+            let priced = strays.orphans.iter().filter(|machine| bills_as_running(machine.state));
+            let price = priced.filter_map(|machine| machine.price_per_hour).sum();
+            let currency = strays.orphans.iter().find_map(|machine| machine.currency);
+            self.metrics
+                .set_orphans_price(*cloud, id, currency.unwrap_or("CNY"), price);
         }
     }
 }

@@ -95,6 +95,18 @@ impl Stage<'_> {
         Ok(self.asked(ActionKind::Stop, machine, answer, changes, &news))
     }
 
+    /// Stops a machine of the object's that is not the one that it has: so that it costs as little as it can.
+    pub(super) async fn stop_extra(&self, id: &str, why: &str) -> Acted {
+        let connected = self.connected()?;
+        let mut machines = self.seen.evidence.machines.iter();
+        let machine = machines.find(|machine| machine.id == id).ok_or(Failure::Stale)?;
+        self.last_look().await?;
+        let cheapest = connected.driver.capabilities().stop_mode(None);
+        let answer = connected.driver.stop(machine, cheapest, None).await;
+        let news = format!("is being stopped: {why}");
+        Ok(self.asked(ActionKind::Stop, machine, answer, Vec::new(), &news))
+    }
+
     pub(super) async fn restart(&self) -> Acted {
         let connected = self.connected()?;
         let machine = self.machine()?;

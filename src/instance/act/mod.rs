@@ -68,6 +68,7 @@ impl Reconciler {
             Step::WriteBinding => stage.bind().await,
             Step::Start(fields) => stage.start(fields).await,
             Step::Stop(mode) => stage.stop(*mode).await,
+            Step::StopExtra(id, why) => stage.stop_extra(id, why).await,
             Step::Restart => stage.restart().await,
             Step::SaveImage => stage.save_image().await,
             Step::Update(fields) => stage.update(fields).await,

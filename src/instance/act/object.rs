@@ -98,7 +98,16 @@ impl Stage<'_> {
         let id = self.object.machine_id().unwrap_or_default();
         let namespace = self.object.namespace().unwrap_or_default();
         let provider = ProviderKey::of(&self.object.spec.provider_ref, &namespace);
-        remember_released(&self.reconciler.client, &provider, &id).await?;
+        let client = &self.reconciler.client;
+        remember_released(client, &provider, &id).await?;
+        // The other providers of the account may outlive this one, and sweep.
+        if let Some(connected) = self.connected {
+            let others = self.reconciler.cache.providers().into_iter();
+            let account = &connected.account.key;
+            for other in others.filter(|other| other.key != provider && other.spoke_for(account)) {
+                remember_released(client, &other.key, &id).await?;
+            }
+        }
         crash_point::reached(format_args!("let go: remembered"));
         connection::disown(&self.reconciler.client, self.object, &self.seen.secret).await?;
         crash_point::reached(format_args!("let go: Secret disowned"));

@@ -122,6 +122,7 @@ impl Stage<'_> {
         let scope = provider::Scope {
             regions: region.iter().cloned().collect(),
             held: region.into_iter().collect(),
+            ..provider::Scope::default()
         };
         let state = match connected.driver.task(task, &scope).await {
             // It answers, but not of this task: the lists have the last word.

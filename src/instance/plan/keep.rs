@@ -1,12 +1,12 @@
 //! An object with a machine: keep it as the spec asks.
 
-use super::{Scene, note, patience, price, reinstall, replace, switch, transition, update};
-use crate::account::{Obstacle, attempt_of};
+use super::extra::{self, Extra};
+use super::{PATIENCE, Scene, note, patience, price, reinstall, replace, switch, transition, update};
+use crate::account::Obstacle;
 use crate::api::BINDING_ANNOTATION;
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
 use crate::api::status::{InstanceState, TransitionKind};
-use crate::instance::memory::ActionKind;
 use crate::instance::observation::{Connection, InstanceView, later};
 use crate::instance::step::{Change, Standing, Step, Wait};
 use crate::provider::Machine;
@@ -35,27 +35,23 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     if !bound {
         return Step::WriteBinding;
     }
-    if let Some(extra) = extra(scene, &id) {
-        return Step::Delete(
-            extra,
-            "it was made for this object a second time, after a reply was lost".to_owned(),
-        );
+    let extra = extra::plan(scene, connection, &id);
+    if let Extra::Now(step) = extra {
+        return step;
     }
-    match scene.seen.evidence.machines.iter().find(|machine| machine.id == id) {
+    let step = match scene.seen.evidence.machines.iter().find(|machine| machine.id == id) {
         Some(machine) => present(scene, connection, machine),
         None => absent(scene, connection, &id),
+    };
+    match (extra, step) {
+        // No list that shows the same again would wake the object.
+        (Extra::Later, Step::Rest) => Step::Wait(Wait {
+            standing: Standing::Ready,
+            every_list: false,
+            ..Wait::quietly().until(later(scene.now, PATIENCE))
+        }),
+        (_, step) => step,
     }
-}
-
-/// A second machine of this object's: made by an order whose reply was lost, never the one in use.
-fn extra(scene: &Scene<'_>, bound: &str) -> Option<String> {
-    let machines = scene.seen.evidence.machines.iter();
-    let extra = machines
-        .filter(|machine| machine.id != bound && machine.state != InstanceState::Deleting)
-        .find(|machine| attempt_of(machine, scene.object.id(), &scene.seen.installation).is_some())?;
-    let later =
-        patience::asked_lately(scene, &extra.id, ActionKind::Delete, super::DELETE_PATIENCE) || scene.pause().is_some();
-    (!later).then(|| extra.id.clone())
 }
 
 fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
@@ -87,7 +83,12 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
     if object.spec.update_policy == UpdatePolicy::Recreate && scene.wants_running() {
         return match replace::may_replace(scene) {
             Ok(()) => Step::Forget(
-                vec![Change::Unbind, Change::Transition(None), Change::CountReplacement],
+                vec![
+                    Change::Replaced,
+                    Change::Unbind,
+                    Change::Transition(None),
+                    Change::CountReplacement,
+                ],
                 Obstacle::new(
                     Reason::Replacing,
                     format!("machine {id} is gone; a new one is rented, as spec.updatePolicy says"),

@@ -1,6 +1,7 @@
 //! Decides. Pure: no clock, no client, no chance, so that every decision is a row in a table.
 
 mod difference;
+mod extra;
 mod keep;
 mod patience;
 mod price;
@@ -217,6 +218,7 @@ pub fn verb(step: &Step) -> &'static str {
         Step::WriteBinding => "write the binding",
         Step::Start(_) => "start",
         Step::Stop(_) => "stop",
+        Step::StopExtra(..) => "stop a second machine",
         Step::Restart => "restart",
         Step::SaveImage => "save an image",
         Step::Update(_) => "update",

@@ -419,6 +419,19 @@ fn what_is_remembered_follows_the_changes() {
     let gone = change(&bound(), &[Change::Unbind, Change::CountReplacement]);
     assert_eq!(bare(&gone), (None, None, None));
     assert_eq!(gone.replacements.unwrap().count, 1);
+    assert_eq!(gone.replaced, Vec::<String>::new());
+    let lost = |object: &Object| change(object, &[Change::Replaced, Change::Unbind]);
+    assert_eq!(lost(&bound()).replaced, ["m-1"], "it may come back");
+    let unused = bound().status(|status| status.was_ready = false);
+    assert_eq!(lost(&unused).replaced, Vec::<String>::new(), "nothing can be on it");
+    let many = bound().status(|status| status.replaced = (0..8).map(|n| format!("r-{n}")).collect());
+    let latest = lost(&many).replaced;
+    assert_eq!((latest.len(), latest[7].as_str()), (8, "m-1"));
+    let back = bound().status(|status| status.replaced = vec!["m-1".into()]);
+    assert_eq!(
+        change(&back, &[Change::Bind("m-1".into())]).replaced,
+        Vec::<String>::new()
+    );
     assert_eq!(
         (gone.price_per_hour, gone.cloud_state, gone.was_ready),
         (None, None, false)

@@ -85,11 +85,10 @@ pub(super) fn places(regions: &[Region], scope: &Scope) -> Places {
             None => {}
         }
     }
-    if clusters.is_empty() {
-        clusters = regions
-            .iter()
-            .map(|region| (region.cluster.clone(), BTreeSet::new()))
-            .collect();
+    if scope.everywhere || clusters.is_empty() {
+        for region in regions {
+            clusters.entry(region.cluster.clone()).or_default();
+        }
     }
     for region in regions {
         if let Some(spellings) = clusters.get_mut(&region.cluster) {

@@ -28,7 +28,7 @@ pub(super) struct Wanted {
 /// The regions in use; where none is, all that the account is enabled for.
 pub(super) fn wanted(tokens: &Tokens, scope: &Scope) -> Wanted {
     let mut wanted = Wanted::default();
-    if scope.regions.is_empty() {
+    if scope.everywhere || scope.regions.is_empty() {
         for region in tokens.usable() {
             let spellings = [region.id.clone(), region.name.clone()];
             wanted.regions.entry(region.id.clone()).or_default().extend(spellings);

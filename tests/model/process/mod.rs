@@ -200,6 +200,7 @@ fn operator(parts: &Parts<'_>) -> (Arc<Ticker>, Arc<Reconciler>) {
     let sessions = Arc::new(Sessions::default());
     let installation = Installation::new("model").unwrap();
     let events = Events::new(parts.client.clone(), "model");
+    let believes = Arc::clone(parts.leads);
     let ticker = Ticker {
         client: parts.client.clone(),
         namespaces: Namespaces::All,
@@ -210,6 +211,7 @@ fn operator(parts: &Parts<'_>) -> (Arc<Ticker>, Arc<Reconciler>) {
         environment: environment.clone(),
         metrics: Metrics::new(),
         events: events.clone(),
+        leads: Box::new(move || believes.load(Ordering::SeqCst)),
         wake: waker(parts.queues),
         backoff: Backoff::new(environment.clone()),
         memory: Mutex::default(),

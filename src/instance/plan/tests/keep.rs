@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::check;
-use super::scenes::{CLOUD, Object, OTHER_UID, Seen, at, bound, expired, m, machine, new_object, priced, seen, tries};
+use super::scenes::{CLOUD, Object, OTHER_UID, STRICT_CLOUD, Seen, at, bound, expired, m, machine, new_object, priced, seen, tries};
 use crate::account::Obstacle;
 use crate::api::InstanceState::{
     Creating, Deleting, Expired, Failed, Frozen, Reinstalling, Running, SavingImage, Starting, Stopped, Stopping,
@@ -126,7 +126,7 @@ fn a_machine_that_is_not_listed_is_lost_only_when_that_is_proven() {
         ("one list", bound(), seen().absent_between(-5, -5), "wait, list after 55"),
         ("two that are close", bound(), seen().absent_since(-40), "wait, list after 20"),
         ("two far apart", bound(), seen().absent_since(-65), "halt Lost"),
-        ("to be replaced", recreated(), seen().absent_since(-65), "forget unbind+end+countreplacement as Replacing"),
+        ("to be replaced", recreated(), seen().absent_since(-65), "forget replaced+unbind+end+countreplacement as Replacing"),
         ("not while it should be stopped", recreated().stopped(), seen().absent_since(-65), "halt Lost"),
         ("not for ever", recreated().status(|s| s.replacements = tries(3)), seen().absent_since(-65), "halt Failed"),
         ("leaving: close lists do after an acknowledged delete", leaving(TransitionKind::Replace), seen().absent_since(-9).delete_acknowledged(), "forget unbind+end+countreplacement as Replacing"),
@@ -148,11 +148,32 @@ fn of_two_machines_of_an_object_one_goes() {
     check(vec![
         ("the one that is not bound", bound(), second(Running), "delete m-2"),
         ("also before the bound one shows", bound(), seen().machine(machine("m-2", 2, Running)), "delete m-2"),
-        ("once", bound(), second(Running).asked_for("m-2", ActionKind::Delete, Running, 30), "rest"),
+        ("once", bound(), second(Running).asked_for("m-2", ActionKind::Delete, Running, 30), "wait, ready, until 20"),
         ("again where it stays", bound(), second(Running).asked_for("m-2", ActionKind::Delete, Running, 60), "delete m-2"),
         ("and is left to go", bound(), second(Deleting), "rest"),
-        ("a refusal is left alone for a while", bound(), second(Running).pause(Reason::CloudUnavailable), "rest"),
+        ("a refusal is left alone for a while", bound(), second(Running).pause(Reason::CloudUnavailable), "wait, ready, until 20"),
         ("never another installation's", bound(), foreign(), "rest"),
+    ]);
+}
+
+#[test]
+fn a_machine_that_was_replaced_and_comes_back_is_stopped_and_kept() {
+    let replaced = || bound().status(|status| status.replaced = vec!["m-0".into(), "m-2".into()]);
+    let back = |state| seen().m(Running).machine(machine("m-2", 2, state));
+    let strict = |seen: Seen| seen.connection(|connection| connection.capabilities = &STRICT_CLOUD);
+    let swept = |seen: Seen| seen.connection(|connection| connection.deletes_orphans = true);
+    check(vec![
+        ("so that it costs little", replaced(), back(Running), "stop m-2"),
+        ("once", replaced(), back(Running).asked_for("m-2", ActionKind::Stop, Running, 10), "wait, ready, until 20"),
+        ("again where it stays up", replaced(), back(Running).asked_for("m-2", ActionKind::Stop, Running, 20), "stop m-2"),
+        ("and that is all", replaced(), back(Stopped), "rest"),
+        ("whatever it does", replaced(), back(Failed), "rest"),
+        ("deleted where that is wanted", replaced(), swept(back(Running)), "delete m-2"),
+        ("stopped too", replaced(), swept(back(Stopped)), "delete m-2"),
+        ("after a stop where the cloud wants that", replaced(), strict(swept(back(Running))), "stop m-2"),
+        ("then", replaced(), strict(swept(back(Stopped))), "delete m-2"),
+        ("one that nobody has used likewise", bound(), strict(back(Running)), "stop m-2"),
+        ("and goes", bound(), strict(back(Stopped)), "delete m-2"),
     ]);
 }
 

@@ -49,6 +49,7 @@ fn brief(step: &Step) -> String {
         Step::Adopt(id) => format!("adopt {id}"),
         Step::Start(fields) => format!("start{}", names(fields)),
         Step::Stop(mode) => format!("stop {mode:?}"),
+        Step::StopExtra(id, _) => format!("stop {id}"),
         Step::Update(fields) => format!("update{}", names(fields)),
         Step::Delete(id, _) => format!("delete {id}"),
         step => super::verb(step).to_owned(),

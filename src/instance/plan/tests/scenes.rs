@@ -235,6 +235,7 @@ pub(in crate::instance) fn seen() -> Seen {
             capabilities: &CLOUD,
             forbidden: None,
             closing: None,
+            deletes_orphans: false,
             settle_after: Duration::from_mins(1),
             call_timeout: Duration::from_secs(30),
             held: false,
