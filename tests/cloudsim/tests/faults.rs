@@ -329,6 +329,8 @@ async fn one_call_can_lag_in_the_list() {
     let sim = start_slow().await;
     let client = Client::of(&sim);
     client.rent("seen").await;
+    // The newest comes first, to the second.
+    sim.advance(Duration::from_secs(2));
     sim.fault(on_deploy().list_lag(10_000));
     let id = client.rent("hidden").await;
     assert_eq!(client.names().await, ["seen"]);
