@@ -84,7 +84,7 @@ fn lived(case: &Case) -> crate::model::Lived {
         model.world.plan(case.call, case.fate);
         (case.life.live)(&mut model).await
     });
-    if lived.outcome.is_ok() && lived.world.injected().values().sum::<u64>() != 1 {
+    if lived.outcome.is_ok() && lived.world.fault_count() != 1 {
         lived.outcome = Err("the fault did not come".into());
     }
     lived.outcome = lived.outcome.map_err(|why| {

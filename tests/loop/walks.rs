@@ -75,6 +75,14 @@ fn lived(script: &Script) -> Lived {
     again
 }
 
+/// What went wrong, without the names and numbers that it went wrong with.
+fn kind_of(why: &str) -> String {
+    let line = why.lines().next().unwrap_or_default();
+    let said = line.split_once(": ").map_or(line, |(_, said)| said);
+    let words = said.split(|c: char| !c.is_alphabetic()).filter(|word| word.len() > 1);
+    words.take(5).collect::<Vec<_>>().join(" ")
+}
+
 /// The same seed is the same life, call by call and to the millisecond.
 #[test]
 fn a_seed_is_one_life() {

@@ -76,9 +76,9 @@ impl Faults {
         self.weather = weather;
     }
 
+    /// No more faults, but those of single calls by their number.
     pub fn calm(&mut self) {
         self.weather = Weather::default();
-        self.planned.clear();
         self.next.clear();
     }
 

@@ -34,6 +34,8 @@ struct Known {
     kept: BTreeSet<String>,
     /// Machines that are somebody else's.
     foreign: BTreeSet<String>,
+    /// Machines that an object was bound to, whoever made them.
+    adopted: BTreeSet<String>,
     /// When the spec of each object was changed last, by the object's name.
     edited: BTreeMap<String, Timestamp>,
     /// Until then the limits were other ones, or two processes kept their own books.
@@ -222,8 +224,15 @@ impl Oracles {
 
     fn none_forgotten(&self, world: &World, objects: &[Arc<Value>], machines: &[Rented]) {
         world.looked("each machine has an object that knows it");
-        let known = self.known();
+        let mut known = self.known();
+        let bound = objects
+            .iter()
+            .filter_map(|object| object["status"]["instanceId"].as_str());
+        known.adopted.extend(bound.map(ToOwned::to_owned));
         for machine in machines {
+            if !machine.name.starts_with("gi-model-") && !known.adopted.contains(&machine.id) {
+                continue;
+            }
             let others = known.foreign.contains(&machine.id) || known.kept.contains(&machine.id);
             if !others && !objects.iter().any(|object| knows(object, machine)) {
                 world.wrong(format!(

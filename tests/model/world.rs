@@ -93,7 +93,7 @@ impl World {
         self.state().faults.set_weather(weather);
     }
 
-    /// No more faults from now on.
+    /// No more faults from now on, but those of single calls by their number.
     pub fn calm(&self) {
         self.state().faults.calm();
     }
@@ -101,6 +101,11 @@ impl World {
     /// Counts a fault that is not one of a call.
     pub fn count_fault(&self, what: &str) {
         self.state().faults.count(what);
+    }
+
+    /// How many faults there were so far.
+    pub fn fault_count(&self) -> u64 {
+        self.state().faults.injected().values().sum()
     }
 
     /// How often each fault was injected.

@@ -37,11 +37,7 @@ async fn follow(mut model: Model, script: &Script) -> Outcome {
     }
     all_is_put_right(&mut model).await?;
     model.settles_somehow().await?;
-    for name in NAMES {
-        model.delete(name);
-    }
-    let all_gone = |model: &Model| model.api.all("gpuinstances").is_empty();
-    model.until("gone", 4_000, all_gone).await?;
+    all_is_deleted(&mut model).await?;
     model.settles_somehow().await?;
     nothing_is_left(&model)
 }
@@ -61,7 +57,6 @@ async fn all_is_put_right(model: &mut Model) -> Outcome {
         };
     });
     // What is being deleted goes first, with the credentials that it needs.
-    model.speak_for(Some(0));
     let leaving = |model: &Model| {
         let kinds = ["gpuproviders", "secrets"];
         let objects = kinds.iter().flat_map(|kind| model.api.all(kind));
@@ -70,9 +65,7 @@ async fn all_is_put_right(model: &mut Model) -> Outcome {
             .count()
     };
     if leaving(model) > 0 {
-        for name in NAMES {
-            model.delete(name);
-        }
+        all_is_deleted(model).await?;
         let gone = |model: &Model| leaving(model) == 0;
         model.until("rid of what was deleted", 4_000, gone).await?;
     }
@@ -83,6 +76,24 @@ async fn all_is_put_right(model: &mut Model) -> Outcome {
         model.edit(name, &json!({ "suspend": false }));
     }
     Ok(())
+}
+
+/// All instances are deleted, and go: each while the provider speaks for its account.
+async fn all_is_deleted(model: &mut Model) -> Outcome {
+    for name in NAMES {
+        model.delete(name);
+    }
+    for (account, id) in ["u-1", "u-2"].into_iter().enumerate() {
+        model.speak_for(Some(account));
+        let gone = |model: &Model| {
+            let objects = model.api.all("gpuinstances");
+            objects.iter().all(|object| object["status"]["accountId"] != id)
+        };
+        model.until("rid of what the account has", 4_000, gone).await?;
+    }
+    model.speak_for(Some(0));
+    let all_gone = |model: &Model| model.api.all("gpuinstances").is_empty();
+    model.until("gone", 4_000, all_gone).await
 }
 
 fn nothing_is_left(model: &Model) -> Outcome {
