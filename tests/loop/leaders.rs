@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::model::Fate;
+
 use crate::passes;
 
 #[test]
@@ -114,6 +116,36 @@ fn an_old_leader_that_wakes_up_with_a_start_in_hand_does_not_send_it() {
             model.seconds(60).await?;
             model.rival_stays();
             model.settles().await
+        });
+    }
+}
+
+/// How long a second machine lives, at most: until the next list shows it, and for as long as its cloud takes to stop and
+/// delete it.
+const LONGEST_EXTRA: Duration = Duration::from_secs(
+    // A list at rest, a list until it is stopped, and one more where a delete must be asked for again.
+    30 + 2 * 8 + 2 * 2 + 10,
+);
+
+/// No cloud here knows an order that it was sent before, so that one thing cannot be kept from happening: an order that
+/// is carried out when nobody believes in it any more. Its machine is found by its name, and deleted unused.
+#[test]
+fn an_order_that_is_carried_out_far_too_late_is_undone() {
+    for seed in 0..4 {
+        passes(seed, |mut model| async move {
+            model.oracles.may_be_extra_for(LONGEST_EXTRA);
+            model.world.plan_next("cloud create", Fate::ComesLate);
+            model.create("a", &json!({}));
+            model.until("Ready", 290, |model| model.is_ready("a")).await?;
+            let in_use = model.status("a", "instanceId");
+            model
+                .until("twice there", 600, |model| model.cloud.ever().len() == 2)
+                .await?;
+            model.settles().await?;
+            let left = model.cloud.machines();
+            assert_eq!(left.len(), 1, "{left:?}");
+            assert_eq!(in_use, left[0].id.as_str(), "the one in use stays");
+            Ok(())
         });
     }
 }

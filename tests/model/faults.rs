@@ -15,6 +15,8 @@ pub enum Fate {
     ReplyLost,
     /// It never arrives; the caller cannot know.
     RequestLost,
+    /// The caller hears nothing; it is carried out minutes later, longer than any call may take.
+    ComesLate,
     /// It is refused: somebody else was faster, or the cloud has none.
     Refused,
 }

@@ -161,6 +161,11 @@ impl World {
         self.state().dead.contains(&process)
     }
 
+    /// What the clock on the operator's machine says.
+    pub fn host_now(&self) -> Timestamp {
+        self.now() + self.state().off
+    }
+
     /// The clock on the operator's machine jumps.
     pub fn jump(&self, by: SignedDuration) {
         self.state().off += by;
@@ -267,8 +272,7 @@ impl Virtual {
 
 impl Environment for Virtual {
     fn now(&self) -> Timestamp {
-        let off = self.world.state().off;
-        self.steady.read(self.world.now() + off)
+        self.steady.read(self.world.host_now())
     }
 
     fn random(&self) -> u64 {

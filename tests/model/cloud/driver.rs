@@ -153,7 +153,9 @@ impl Driver {
         tokio::time::sleep(world.span(1, 50)).await;
         let account = self.account()?;
         let slow = fate != Fate::Well && world.one_in(2);
-        let on_the_way = if slow {
+        let on_the_way = if fate == Fate::ComesLate {
+            world.span(300_000, 600_000)
+        } else if slow {
             world.span(1_000, 20_000)
         } else {
             world.span(5, 300)
