@@ -121,8 +121,8 @@ pub struct Pause {
     pub why: Obstacle,
     /// The generation of the spec that it is for: a new one ends it.
     pub generation: i64,
-    /// The state of the machine of which something was refused: in another one it may be granted.
-    pub refused_in: Option<InstanceState>,
+    /// The machine of which something was refused, and its state then: in another one it may be granted.
+    pub refused_in: Option<(String, InstanceState)>,
     /// For want of room: how often room had been made by then. More room ends it too.
     pub room_made: Option<u64>,
 }

@@ -273,6 +273,8 @@ impl Reconciler {
     ) -> (Verdict, Duration) {
         let wake = match step {
             Step::Wait(wait) if wait.every_list => Wake::EveryList,
+            // What was refused may be granted once the machine is in another state.
+            Step::Delete(..) | Step::StopExtra(..) => Wake::EveryList,
             _ => Wake::OnChange,
         };
         if let Some(connected) = connected {
@@ -368,13 +370,17 @@ impl Reconciler {
                     Retry::OnChange | Retry::Settle => LOOK_AGAIN,
                 };
                 let refused = verdict.retry == Retry::OnChange;
-                let state = seen.state_of(object.machine_id().as_deref());
+                let machine = match step {
+                    Step::Delete(id, _) | Step::StopExtra(id, _) => Some(id.clone()),
+                    _ => object.machine_id(),
+                };
+                let state = seen.state_of(machine.as_deref());
                 self.pause(
                     object,
                     connected,
                     Obstacle::new(verdict.reason, error.message.clone()),
                     error.retry_after.unwrap_or(pause),
-                    state.filter(|_| refused),
+                    machine.zip(state).filter(|_| refused),
                 )
             }
         }
@@ -386,7 +392,7 @@ impl Reconciler {
         connected: Option<&Connected>,
         why: Obstacle,
         pause: Duration,
-        refused_in: Option<InstanceState>,
+        refused_in: Option<(String, InstanceState)>,
     ) -> (Verdict, Duration) {
         let until = later(self.environment.now(), pause);
         let generation = object.generation();
@@ -476,7 +482,7 @@ fn step_verdict(step: &Step, outcome: &Outcome) -> Verdict {
         Step::Restart => progress(Reason::Restarting, news),
         Step::StoreNextPassword | Step::KeepNextPassword => progress(Reason::Reinstalling, news),
         Step::SaveImage => progress(Reason::SavingImage, news),
-        Step::Delete(..) => progress(Reason::Deleting, news),
+        Step::Delete(..) | Step::StopExtra(..) => progress(Reason::Deleting, news),
         _ => Verdict::Standing(Standing::Unchanged),
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::model::Fate;
-
 use crate::passes;
 
 #[test]

@@ -100,9 +100,11 @@ impl Stage<'_> {
         let connected = self.connected()?;
         let mut machines = self.seen.evidence.machines.iter();
         let machine = machines.find(|machine| machine.id == id).ok_or(Failure::Stale)?;
-        self.last_look().await?;
+        let good_until = self.last_look().await?;
         let cheapest = connected.driver.capabilities().stop_mode(None);
-        let answer = connected.driver.stop(machine, cheapest, None).await;
+        let answer = self
+            .only_before(good_until, connected.driver.stop(machine, cheapest, None))
+            .await;
         let news = format!("is being stopped: {why}");
         Ok(self.asked(ActionKind::Stop, machine, answer, Vec::new(), &news))
     }

@@ -44,10 +44,9 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
         None => absent(scene, connection, &id),
     };
     match (extra, step) {
-        // No list that shows the same again would wake the object.
+        // It costs until it is gone: the next list tells whether it can be deleted by now.
         (Extra::Later, Step::Rest) => Step::Wait(Wait {
             standing: Standing::Ready,
-            every_list: false,
             ..Wait::quietly().until(later(scene.now, PATIENCE))
         }),
         (_, step) => step,

@@ -152,10 +152,10 @@ impl<'a> Scene<'a> {
     /// the state in which something was refused.
     pub(super) fn pause(&self) -> Option<Step> {
         let pause = self.seen.memory.pause.as_ref()?;
-        let state = self.seen.state_of(self.object.machine_id().as_deref());
-        let same_state = pause
-            .refused_in
-            .is_none_or(|before| state.is_none_or(|now| now == before));
+        let same_state = pause.refused_in.as_ref().is_none_or(|(machine, before)| {
+            let state = self.seen.state_of(Some(machine));
+            state.is_none_or(|now| now == *before)
+        });
         let holds = pause.generation == self.object.generation() && self.now < pause.until && same_state;
         holds.then(|| {
             let why = pause.why.clone();

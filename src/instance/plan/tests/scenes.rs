@@ -386,7 +386,7 @@ impl Seen {
     pub(in crate::instance) fn refused_in(self, state: InstanceState, reason: Reason) -> Self {
         self.pause(reason).memory(|memory| {
             if let Some(pause) = &mut memory.pause {
-                pause.refused_in = Some(state);
+                pause.refused_in = Some(("m-1".into(), state));
             }
         })
     }
