@@ -67,7 +67,7 @@ fn every_fault_at_every_call_of_every_life() {
     );
     println!("{}", tally.told(begun.elapsed()));
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    assert_eq!(tally.lives as usize, cases.len());
+    assert_eq!(tally.lives, cases.len());
 }
 
 /// `make test` and `make simulate` try every fault, and set `EVERY_FAULT`; else it is one in so many.

@@ -11,7 +11,7 @@ use crate::passes;
 fn a_stale_cache_rents_nothing_twice() {
     for seed in 0..5 {
         passes(seed, |mut model| async move {
-            model.operator.lags(Duration::from_millis(12_000));
+            model.operator.lags(Duration::from_secs(12));
             model.create("a", &json!({}));
             model.until("Ready", 900, |model| model.is_ready("a")).await?;
             model.edit("a", &json!({ "power": "Stopped" }));
@@ -121,10 +121,11 @@ fn an_old_leader_that_wakes_up_with_a_start_in_hand_does_not_send_it() {
 
 /// How long a second machine lives, at most: until the next list shows it, and for as long as its cloud takes to stop and
 /// delete it.
-const LONGEST_EXTRA: Duration = Duration::from_secs(
-    // A list at rest, a list until it is stopped, and one more where a delete must be asked for again.
-    30 + 2 * 8 + 2 * 2 + 10,
-);
+const LONGEST_EXTRA: Duration = {
+    let (at_rest, under_way, one_operation, calls) = (30, 2, 8, 10);
+    // Seen in a list; stopped and deleted, each as long as an operation takes, until a list shows it.
+    Duration::from_secs(at_rest + 2 * (one_operation + under_way) + calls)
+};
 
 /// No cloud here knows an order that it was sent before, so that one thing cannot be kept from happening: an order that
 /// is carried out when nobody believes in it any more. Its machine is found by its name, and deleted unused.

@@ -50,7 +50,7 @@ fn limits_hold_whatever_the_order_of_things() {
                 "xgc",
                 &json!({ "spec": { "limits": { "instances": 2 } } }),
             );
-            model.operator.lags(Duration::from_millis(3_000));
+            model.operator.lags(Duration::from_secs(3));
             for name in ["a", "b", "c", "d"] {
                 model.create(name, &json!({}));
             }

@@ -23,11 +23,11 @@ use gpu_instance_operator::api::Cloud as Name;
 use tokio::time::Instant;
 
 pub use api_server::ApiServer;
-pub use cloud::{Cloud, Profile, REGIONS, Rented};
+pub use cloud::{Cloud, Profile};
 pub use faults::{Call, Effect, Fate, Weather};
 pub use oracles::Oracles;
 pub use process::Process;
-pub use runner::{Lived, Outcome, live, on_all_cores, run, run_at};
+pub use runner::{Lived, Outcome, live, on_all_cores, run_at};
 pub use world::{World, digest};
 
 /// A world with one account, one provider for its namespace and one for the cluster, and an operator that is started

@@ -61,11 +61,6 @@ impl Oracles {
         self.known().foreign.clear();
     }
 
-    /// Whether a deletion policy has let go of the machine.
-    pub fn is_kept(&self, id: &str) -> bool {
-        self.known().kept.contains(id)
-    }
-
     /// Whether the machine is ours to pay for, and to look after.
     pub fn is_ours(&self, machine: &Rented) -> bool {
         let known = self.known();

@@ -17,7 +17,7 @@ const QUIET: u32 = 300;
 impl Model {
     /// Faults are over: everything comes to rest as the specs ask, and then nothing is written any more.
     pub async fn settles(&mut self) -> Outcome {
-        self.rests(|object, model| why_not_as_asked(object, model)).await
+        self.rests(why_not_as_asked).await
     }
 
     /// The same, where a spec may ask for what cannot be had, and says so.
@@ -112,9 +112,8 @@ fn is_explained(object: &Value, model: &Model) -> bool {
         }
         "InstanceNotFound" | "InstanceClaimed" | "AdoptionForbidden" => !spec["instanceId"].is_null(),
         "NamespaceNotAllowed" | "ProviderNotFound" => spec["providerRef"]["kind"] == "ClusterGpuProvider",
-        "Unsupported" | "Invalid" => true,
-        // What a machine that was let go is opened with is kept, under the name that the next object wants.
-        "SecretNotOwned" => true,
+        // The last is of what opens a machine that was let go: it is kept, under the name that the next object wants.
+        "Unsupported" | "Invalid" | "SecretNotOwned" => true,
         // In the end providers speak for the first account.
         "AccountChanged" => object["status"]["accountId"] == "u-2",
         // The cloud stops it again and again.

@@ -46,11 +46,6 @@ pub fn live<F: Future<Output = Outcome>>(cloud: Name, seed: u64, life: impl FnOn
     })
 }
 
-/// The same, at XGC.
-pub fn run<F: Future<Output = Outcome>>(seed: u64, life: impl FnOnce(Model) -> F) -> Outcome {
-    run_at(Name::Xgc, seed, life)
-}
-
 /// Lives a life, and tells what went wrong, with what led to it.
 pub fn run_at<F: Future<Output = Outcome>>(cloud: Name, seed: u64, life: impl FnOnce(Model) -> F) -> Outcome {
     live(cloud, seed, life).told()
@@ -59,7 +54,7 @@ pub fn run_at<F: Future<Output = Outcome>>(cloud: Name, seed: u64, life: impl Fn
 /// What is counted over many lives.
 #[derive(Default)]
 pub struct Tally {
-    pub lives: u64,
+    pub lives: usize,
     pub calls: u64,
     pub faults: BTreeMap<String, u64>,
     pub looks: BTreeMap<&'static str, u64>,
@@ -79,7 +74,7 @@ impl Tally {
 
     /// For people: what was done, how fast, and what was looked at.
     pub fn told(&self, took: Duration) -> String {
-        let per_second = self.lives as f64 / took.as_secs_f64();
+        let per_second = f64::from(u32::try_from(self.lives).unwrap_or(u32::MAX)) / took.as_secs_f64();
         let mut lines = vec![
             format!("{:>10}  lives, {per_second:.1} a second", self.lives),
             format!("{:>10}  calls to the API server and the cloud", self.calls),

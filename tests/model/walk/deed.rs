@@ -7,7 +7,7 @@ use gpu_instance_operator::api::status::InstanceState;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::model::{Fate, Model, Outcome};
+use crate::model::{Fate, Model, Outcome, Weather};
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub enum Deed {
     RentByHand,
     /// The next call whose description begins so meets this fate.
     Meet(&'static str, Fate),
+    /// Of a thousand calls so many that change something fail, a third as many that read, and a tenth as many kill.
+    Storm(u32),
     /// Lists are so far behind.
     ListsLag(Duration),
     /// The next list is empty.
@@ -86,6 +88,7 @@ impl Deed {
             Self::DeleteNamespace => "namespace deleted",
             Self::Share(_) => "permission given or withdrawn",
             Self::Console(..) => "changed in the console",
+            Self::Storm(_) => "storm",
             Self::ListsLag(_) => "lists lag",
             Self::ListForgets => "list empty",
             Self::ListsIncomplete(true) => "lists incomplete",
@@ -162,6 +165,11 @@ impl Deed {
                 model.oracles.belong_to_others([id]);
             }
             Self::Meet(call, fate) => model.world.plan_next(call, *fate),
+            Self::Storm(writes) => model.world.set_weather(Weather {
+                reads: writes / 3,
+                writes: *writes,
+                deaths: writes / 10,
+            }),
             Self::ListsLag(lag) => model.cloud.habits(|habits| habits.lag = *lag),
             Self::ListForgets => model.cloud.habits(|habits| habits.forgets_once = true),
             Self::ListsIncomplete(incomplete) => model.cloud.habits(|habits| habits.incomplete = *incomplete),

@@ -175,6 +175,9 @@ impl Author {
     }
 
     fn of_a_call(&mut self) -> Deed {
+        if self.rng.u8(0..12) == 0 {
+            return Deed::Storm(self.one(&[0, 20, 60, 180]));
+        }
         let writes = [
             "cloud create",
             "cloud create",
