@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 IMAGE ?= gpu-instance-operator:0.1.0
-.PHONY: help demo demo-down test simulate lint generate bench image image-files
+.PHONY: help demo demo-down test simulate mutants lint generate bench image image-files
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: ## run all tests, against a real Kubernetes API and simulated clouds
 
 simulate: ## live random lives in virtual time: SEEDS=1000000 for a night, FIRST_SEED=n to begin elsewhere
 	@.ci/simulate
+
+mutants: ## put ten known bugs back, one at a time, and show which test catches each (ONLY=03)
+	@tests/mutants/run $(ONLY)
 
 lint: ## check formatting, code, dependencies, scripts and generated files
 	@.ci/lint

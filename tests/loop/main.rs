@@ -11,6 +11,7 @@ mod leaders;
 mod lists;
 mod lives;
 mod orders;
+mod patience;
 mod replacing;
 mod returned;
 mod spending;
