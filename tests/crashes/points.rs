@@ -2,6 +2,7 @@
 
 use cloudsim::Fault;
 use libtest_mimic::Trial;
+use serde_json::json;
 
 use super::story::Story;
 use crate::operator::{CLOUDS, CloudFacts, Setup};
@@ -45,16 +46,22 @@ fn differs(cloud: &CloudFacts, point: &str) -> bool {
         "restart",
         "update",
         "delete",
+        "about to ask",
+        "asked",
     ];
     ["xgc", "capital-online"].contains(&cloud.name) || calls.iter().any(|call| point.ends_with(call))
 }
 
 /// A process dies there, and another takes up what it has left.
 async fn dies_and_goes_on(cloud: &'static CloudFacts, story: Story, point: String, namespace: String) {
-    let setup = Setup::at(cloud, &namespace).flag("--leader-elect=false");
+    // Whatever is held, adopted or let go on the way is no orphan.
+    let setup = Setup::at(cloud, &namespace).provider(json!({ "orphans": "Delete" }));
+    let setup = setup.flag("--leader-elect=false");
     let mut scene = if story.needs_machine() {
         let mut scene = setup.start().await;
         story.prepare(&scene).await;
+        scene.operator.kill9();
+        story.meanwhile(&scene).await;
         scene.operator.restart_until(Some(&point)).await;
         scene
     } else {

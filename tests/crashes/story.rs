@@ -29,10 +29,12 @@ pub enum Story {
     Delete,
     /// That its object goes, and the machine stays.
     LetGo,
+    /// That no machine is left of which no object knows.
+    Sweep,
 }
 
 impl Story {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Rent,
         Self::Adopt,
         Self::Stop,
@@ -42,6 +44,7 @@ impl Story {
         Self::Replace,
         Self::Delete,
         Self::LetGo,
+        Self::Sweep,
     ];
 
     /// The moments of this story at which a process can die, at this cloud; by name, see `src/crash_point.rs`.
@@ -98,6 +101,10 @@ impl Story {
                 add(METADATA, "drop the finalizer");
                 add(&["give the provider free:"], "its Secret is");
             }
+            Self::Sweep => {
+                add(&["sweep:"], "about to ask");
+                add(&["sweep:"], "asked");
+            }
             Self::LetGo => {
                 add(METADATA, "let go");
                 add(&["let go:"], "remembered");
@@ -135,6 +142,17 @@ impl Story {
         }
     }
 
+    /// What happens while no operator runs.
+    pub async fn meanwhile(self, scene: &Scene) {
+        if self == Self::Sweep {
+            // The object is torn out by force.
+            let nothing = json!({ "metadata": { "finalizers": null } });
+            scene.patch(Kind::GpuInstance, NAME, nothing).await;
+            scene.delete(Kind::GpuInstance, NAME).await;
+            scene.until_gone(Kind::GpuInstance, NAME).await;
+        }
+    }
+
     /// What the user does.
     pub async fn begin(self, scene: &Scene) {
         match self {
@@ -162,6 +180,7 @@ impl Story {
                 scene.change(NAME, json!({ "image": scene.at.other_image })).await;
             }
             Self::Delete | Self::LetGo => scene.delete(Kind::GpuInstance, NAME).await,
+            Self::Sweep => {}
         }
     }
 
@@ -198,6 +217,11 @@ impl Story {
                 opens(scene, &object).await;
             }
             Self::Delete | Self::LetGo => scene.until_gone(Kind::GpuInstance, NAME).await,
+            Self::Sweep => {
+                scene
+                    .until_cloud("no machine is left", |sim| sim.alive().is_empty())
+                    .await
+            }
         }
         self.took_no_more_machines_than_it_had_to(scene);
     }

@@ -18,6 +18,7 @@ use crate::account::{Account, Snapshot, controller};
 use crate::api::BINDING_ANNOTATION;
 use crate::api::provider::{Orphan, OrphanPolicy};
 use crate::api::remote_name::{BindingAnnotation, object_key};
+use crate::crash_point;
 use crate::provider::{Kind, Machine};
 
 /// Orphans that are dealt with after one list: it must not hold up the next for long.
@@ -216,12 +217,14 @@ impl Ticker {
     /// Stops or deletes an orphan; `false` if the cloud is in no state to be asked for more.
     async fn get_rid_of(&self, connected: &Connected, machine: &Machine, stop: bool) -> bool {
         let (driver, account) = (&connected.driver, &connected.account);
+        crash_point::reached(format_args!("sweep: about to ask"));
         let answer = if stop {
             let cheapest = driver.capabilities().stop_mode(None);
             driver.stop(machine, cheapest, None).await
         } else {
             driver.delete(machine).await
         };
+        crash_point::reached(format_args!("sweep: asked"));
         let verb = if stop { "stop, before the delete," } else { "delete" };
         let (note, asked) = match &answer {
             Ok(()) => (format!("a {verb} was asked for"), true),
