@@ -52,7 +52,6 @@ fn brief(step: &Step) -> String {
         Step::StopExtra(id, _) => format!("stop {id}"),
         Step::Update(fields) => format!("update{}", names(fields)),
         Step::Delete(id, _) => format!("delete {id}"),
-        Step::StopExtra(id) => format!("stop {id}"),
         step => super::verb(step).to_owned(),
     }
 }
