@@ -260,7 +260,7 @@ fn an_object_that_vanishes_is_missed_only_after_a_while() {
     account.watch(instance(), subject(None));
     account.record("held-only", claimed);
     let nobody = std::collections::BTreeSet::new();
-    let grace = Duration::from_secs(60);
+    let grace = Duration::from_mins(1);
     assert_eq!(account.missing_for(&nobody, at(0), grace), Vec::<String>::new());
     let back = std::collections::BTreeSet::from([UID.to_owned()]);
     assert_eq!(account.missing_for(&back, at(30), grace), Vec::<String>::new());

@@ -237,7 +237,7 @@ mod tests {
             (InstanceState::SavingImage, "Running", true),
             (InstanceState::Unknown, "Running", true),
         ] {
-            let read = read(&of(&machine(state), &team, &found(&xgc::Xgc::CAPABILITIES)));
+            let read = read(&of(&machine(state), &team, &found(xgc::Xgc::CAPABILITIES)));
             let spec = serde_json::to_value(&read.spec).unwrap();
             assert_eq!(
                 (&spec["power"], read.spec.suspend),
@@ -249,11 +249,7 @@ mod tests {
             assert_eq!(spec["image"], "a: b # \"c\"\n- d", "whatever a cloud says is a value");
             assert_eq!(read.metadata.namespace.as_deref(), Some("ml"));
         }
-        let going = of(
-            &machine(InstanceState::Deleting),
-            &team,
-            &found(&xgc::Xgc::CAPABILITIES),
-        );
+        let going = of(&machine(InstanceState::Deleting), &team, &found(xgc::Xgc::CAPABILITIES));
         assert!(
             going.lines().all(|line| line.starts_with('#') || line == "---"),
             "{going}"
@@ -266,13 +262,13 @@ mod tests {
         let goods = of(
             &machine(InstanceState::Running),
             &team,
-            &found(&capital_online::CapitalOnline::CAPABILITIES),
+            &found(capital_online::CapitalOnline::CAPABILITIES),
         );
         assert_eq!(read(&goods).spec.gpu, None, "{goods}");
         let nowhere = of(
             &machine(InstanceState::Running),
             &team,
-            &found(&luchen::Luchen::CAPABILITIES),
+            &found(luchen::Luchen::CAPABILITIES),
         );
         assert!(nowhere.contains("region: \"\"   # to be completed"), "{nowhere}");
         assert_eq!(read(&nowhere).spec.region(), None);
@@ -284,7 +280,7 @@ mod tests {
         let with = |kind| {
             let found = Found {
                 machines: vec![machine(InstanceState::Running)],
-                ..found(&xgc::Xgc::CAPABILITIES)
+                ..found(xgc::Xgc::CAPABILITIES)
             };
             let provider = provider(kind);
             let heading = heading(&found, &provider, &ours);

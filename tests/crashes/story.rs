@@ -220,7 +220,7 @@ impl Story {
             Self::Sweep => {
                 scene
                     .until_cloud("no machine is left", |sim| sim.alive().is_empty())
-                    .await
+                    .await;
             }
         }
         self.took_no_more_machines_than_it_had_to(scene);

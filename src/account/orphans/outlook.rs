@@ -155,7 +155,7 @@ mod tests {
             delete: true,
             made: Some(at(-1000)),
             first_listed: Some(at(-900)),
-            settle_after: Duration::from_secs(60),
+            settle_after: Duration::from_mins(1),
             deletes_running: true,
             ..Rules::default()
         }
