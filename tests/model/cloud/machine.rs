@@ -139,7 +139,7 @@ impl Rented {
             .iter()
             .zip(ends)
             .filter(|(phase, _)| phase.bills && self.paid.is_none())
-            .map(|(phase, end)| end.min(until).duration_since(phase.since).as_secs().max(0) as i64)
+            .map(|(phase, end)| end.min(until).duration_since(phase.since).as_secs().max(0))
             .sum();
         self.prepaid + self.price * Decimal::from(billed) / Decimal::from(3600)
     }

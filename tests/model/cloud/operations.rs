@@ -162,7 +162,7 @@ impl Cloud {
                 vec![(Duration::ZERO, Some(Starting)), (one, Some(Running))]
             }
             (Ask::Start(_), Running) if self.profile.start_restarts => {
-                if now.duration_since(machine.since(now)).as_secs() > RUNS_FOR_SURE.as_secs() as i64 {
+                if now.duration_since(machine.since(now)).as_secs() > RUNS_FOR_SURE.as_secs().cast_signed() {
                     self.world
                         .wrong(format!("machine {} is restarted, though it runs", machine.id));
                 }
