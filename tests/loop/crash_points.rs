@@ -70,7 +70,7 @@ fn every_fault_at_every_call_of_every_life() {
     assert_eq!(tally.lives, cases.len());
 }
 
-/// `make test` and `make simulate` try every fault, and set `EVERY_FAULT`; else it is one in so many.
+/// `make simulate` tries every fault, and sets `EVERY_FAULT`; else, as in `make test`, it is one in so many.
 fn one_in() -> usize {
     if std::env::var_os("EVERY_FAULT").is_some() {
         1

@@ -10,7 +10,7 @@ use gpu_instance_operator::api::Cloud;
 use crate::model::walk::{Script, script, shrink, walk, walk_traced};
 use crate::model::{Lived, on_all_cores};
 
-/// How many there are where nobody says; `make test` and `make simulate` say.
+/// How many there are where nobody says, as in `make test`; `make simulate` says.
 const FEW: usize = 40;
 
 #[test]
