@@ -11,6 +11,5 @@ mod chart {
     mod helm;
     mod manifests;
     mod releases;
-    mod rights;
     mod values;
 }

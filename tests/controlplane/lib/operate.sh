@@ -9,6 +9,10 @@ up() {
 		return 0
 	fi
 	# Here, not in the background, so that its progress is seen.
+	if [[ " $* " == *" --node "* ]]; then
+		check_node
+		add_node_programs
+	fi
 	ensure_programs
 	make_private_dir "$dir"
 	mkdir -p "$dir/logs"
@@ -50,6 +54,7 @@ stop_leftovers() {
 		fi
 		rm -f "$dir/pids/${parts[index]}"
 	done
+	[[ ! -d $dir/node ]] || remove_cgroup
 	rm -f "$dir/ready"
 }
 

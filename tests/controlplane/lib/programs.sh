@@ -5,6 +5,12 @@
 tools=$here/tools
 
 programs=(etcd kube-apiserver kube-controller-manager kubectl)
+# What a node needs besides; add_node_programs puts them among the others.
+node_programs=(kube-scheduler kubelet)
+
+add_node_programs() {
+	programs+=("${node_programs[@]}")
+}
 
 package_of() {
 	case $1 in

@@ -11,6 +11,7 @@ declare -A pid_of=()
 users=()
 crds=()
 audit=no
+node=no
 ephemeral=no
 detached=no
 stop_wanted=no
@@ -30,6 +31,7 @@ run() {
 		shift
 		case $argument in
 		--audit) audit=yes ;;
+		--node) add_node ;;
 		--ephemeral) ephemeral=yes ;;
 		--detached) detached=yes ;;
 		--user | --crds)
@@ -44,6 +46,7 @@ run() {
 		esac
 	done
 
+	[[ $node == no ]] || enter_own_network "${given[@]}"
 	umask 077
 	claim_dir
 	trap 'stop_wanted=yes' TERM INT HUP
@@ -134,6 +137,7 @@ finish() {
 	for ((index = ${#parts[@]} - 1; index >= 0; index--)); do
 		stop_part "${parts[index]}" 2
 	done
+	[[ $node == no ]] || remove_cgroup
 	rm -f "$dir/pids/supervisor" "$dir/control"
 	if [[ $ephemeral == yes ]]; then
 		if [[ ${KEEP_CONTROLPLANE:-} == 1 ]]; then

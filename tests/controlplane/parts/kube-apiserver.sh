@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # kube-apiserver with RBAC, real service account tokens and static tokens for the users of a run.
 
+# The first address of the services' range, which is that of the `kubernetes` service.
+service_address=10.96.0.1
+# Where the server listens.
+apiserver_host=127.0.0.1
+
 service_account_key() {
 	printf '%s/kube-apiserver/service-account.key\n' "$dir"
 }
@@ -35,11 +40,21 @@ prepare_kube_apiserver() {
 		rules:
 		  - level: Metadata
 	POLICY
-	reserve_port
+	if [[ $node == yes ]]; then
+		apiserver_host=$service_address apiserver_port=443
+		# Nobody else is in this network, so nothing is to be locked.
+		exec {port_lock}</dev/null
+	else
+		reserve_port
+	fi
 
 	: >"$dir/kube-apiserver/tokens.csv"
 	add_user admin system:masters
 	add_user system:kube-controller-manager ''
+	if [[ $node == yes ]]; then
+		add_user system:kube-scheduler ''
+		add_user "system:node:$node_name" system:nodes
+	fi
 	local user
 	for user in ${users[@]+"${users[@]}"}; do
 		if [[ $user == *:* ]]; then
@@ -67,7 +82,7 @@ write_kubeconfig() {
 		clusters:
 		  - name: controlplane
 		    cluster:
-		      server: https://127.0.0.1:$apiserver_port
+		      server: https://$apiserver_host:$apiserver_port
 		      certificate-authority-data: $authority
 		users:
 		  - name: $1
@@ -87,15 +102,16 @@ command_of_kube_apiserver() {
 	command=(
 		"$dir/bin/kube-apiserver"
 		--etcd-servers="$etcd_url"
-		--bind-address=127.0.0.1
+		--bind-address="$apiserver_host"
 		--secure-port="$apiserver_port"
-		# There are no pods that need the `kubernetes` service, and it must not name a loopback address.
-		--advertise-address=10.96.0.1
+		# The `kubernetes` service has no endpoints: pods, if there are any, find the server itself at its address.
+		--advertise-address="$service_address"
 		--endpoint-reconciler-type=none
 		--service-cluster-ip-range=10.96.0.0/24
 		--cert-dir="$dir/kube-apiserver/certificates"
 		--token-auth-file="$dir/kube-apiserver/tokens.csv"
-		--authorization-mode=RBAC
+		--authorization-mode=Node,RBAC
+		--kubelet-preferred-address-types=InternalIP
 		--service-account-issuer=https://kubernetes.default.svc
 		--service-account-key-file="$(service_account_key)"
 		--service-account-signing-key-file="$(service_account_key)"
@@ -114,6 +130,10 @@ is_ready_kube_apiserver() {
 	if [[ ! -e $dir/kubeconfig ]]; then
 		[[ -s $dir/kube-apiserver/certificates/apiserver.crt && -s $dir/kube-apiserver/certificates/apiserver.key ]] || return 1
 		write_kubeconfig system:kube-controller-manager "$dir/kube-apiserver/kubeconfig-kube-controller-manager"
+		if [[ $node == yes ]]; then
+			write_kubeconfig system:kube-scheduler "$dir/kube-apiserver/kubeconfig-kube-scheduler"
+			write_kubeconfig "system:node:$node_name" "$dir/kube-apiserver/kubeconfig-kubelet"
+		fi
 		local user
 		for user in ${users[@]+"${users[@]}"}; do
 			write_kubeconfig "${user%%:*}" "$dir/kubeconfig-${user%%:*}"

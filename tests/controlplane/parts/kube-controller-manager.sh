@@ -15,6 +15,8 @@ command_of_kube_controller_manager() {
 		serviceaccount-controller
 		serviceaccount-token-controller
 	)
+	# Where Pods run, whatever makes and ends them.
+	[[ $node == no ]] || controllers=('*')
 	command=(
 		"$dir/bin/kube-controller-manager"
 		--kubeconfig="$dir/kube-apiserver/kubeconfig-kube-controller-manager"

@@ -1,7 +1,11 @@
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+
+use crate::Error;
 
 /// One call to the API, as the API server recorded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +39,20 @@ pub struct AuditEvent {
     pub at: Timestamp,
 }
 
+/// Reads an audit log: each call once, in the order of arrival.
+pub fn read(path: &Path) -> Result<Vec<AuditEvent>, Error> {
+    match fs::read_to_string(path) {
+        Ok(log) => Ok(parse(&log)),
+        Err(source) => Err(Error::AuditLog {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
 /// Each call once, in the order of their arrival: a watch is in the log when it starts and again
 /// when it ends. A last line that is still being written is left for the next reading.
-pub(crate) fn parse(log: &str) -> Vec<AuditEvent> {
+fn parse(log: &str) -> Vec<AuditEvent> {
     let mut events: Vec<AuditEvent> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for line in log.lines() {

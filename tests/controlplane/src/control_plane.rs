@@ -1,4 +1,3 @@
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -95,11 +94,7 @@ impl ControlPlane {
     /// Every call so far, by anyone, in the order of arrival. A call is there when it was answered,
     /// a watch when it has started. Needs [`Options::audit`].
     pub fn audit_log(&self) -> Result<Vec<AuditEvent>, Error> {
-        let path = self.dir.join("audit.log");
-        match fs::read_to_string(&path) {
-            Ok(log) => Ok(audit::parse(&log)),
-            Err(source) => Err(Error::AuditLog { path, source }),
-        }
+        audit::read(&self.dir.join("audit.log"))
     }
 
     /// Runs kubectl as the administrator and returns what it prints.

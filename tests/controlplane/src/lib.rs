@@ -1,6 +1,6 @@
 //! A real Kubernetes control plane for tests: etcd, kube-apiserver and the controllers that make an
 //! API behave as in a cluster (garbage collection, namespace deletion, service accounts, aggregated
-//! roles). There is no node, so no pod ever runs.
+//! roles). There is no node, so no pod ever runs; the script can add one.
 //!
 //! ```no_run
 //! use controlplane::{ControlPlane, Options};
@@ -22,8 +22,10 @@ mod audit;
 mod control_plane;
 mod error;
 mod options;
+mod rights;
 
-pub use audit::AuditEvent;
+pub use audit::{AuditEvent, read as audit_log};
 pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use options::Options;
+pub use rights::{Right, Rights};
