@@ -2,10 +2,11 @@
 
 .DEFAULT_GOAL := help
 IMAGE ?= gpu-instance-operator:0.1.0
-.PHONY: help demo demo-down test simulate mutants lint generate bench image image-files
+.PHONY: help demo demo-down test simulate mutants lint generate docs bench chart image image-files \
+	audit release-check release-notes release-image release-publish
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run it here: a Kubernetes API, simulated clouds, the operator, a machine at each cloud or at CLOUD=
 	@demo/up
@@ -28,11 +29,32 @@ lint: ## check formatting, code, dependencies, scripts and generated files
 generate: ## write the generated files: the CRDs, deploy/ and the tables in docs/
 	@.ci/generate
 
+docs: ## build the documents as a site into target/book, and follow every link in it
+	@.ci/docs
+
 bench: ## measure: time to rent many machines, and what rest costs (CLOUD=, N=, REST=)
 	@bench/run
+
+chart: ## check the chart and pack it into target/chart
+	@.ci/chart
+
+audit: ## ask the advisory database about every dependency (needs GitHub)
+	@.ci/audit
 
 image: ## build the image, called $(IMAGE), with docker, podman or buildah
 	@.ci/image $(IMAGE)
 
 image-files: ## build what the image holds into target/image, without an engine
 	@.ci/image-files target/image
+
+release-check: ## whether all that names the version names VERSION=
+	@.ci/release/check
+
+release-notes: ## print what CHANGELOG.md says of VERSION=
+	@.ci/release/notes
+
+release-image: ## build and push the image of ARCH= to REGISTRY= as VERSION=: for the release workflow
+	@.ci/release/image $(ARCH)
+
+release-publish: ## join, sign and publish all that makes a release: for the release workflow
+	@.ci/release/publish

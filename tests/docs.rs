@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::CommandFactory as _;
 use gpu_instance_operator::api::condition::{Reason, Type};
@@ -15,6 +15,10 @@ use gpu_instance_operator::provider::operation::{Declared, LeftOut, Purpose, dec
 use gpu_instance_operator::provider::{Capabilities, PriceKnown, capital_online, luchen, neolink, scnet, xgc};
 use strum::{VariantArray as _, VariantNames as _};
 
+#[path = "docs/fields.rs"]
+mod fields;
+#[path = "docs/links.rs"]
+mod links;
 #[path = "docs/values.rs"]
 mod values;
 
@@ -45,6 +49,17 @@ fn every_condition_and_reason_has_its_row() {
         .collect();
     words.sort();
     assert_eq!(rows, words);
+}
+
+#[test]
+fn every_reason_has_its_entry() {
+    let page = read("docs/troubleshooting.md");
+    let (_, by_reason) = page.split_once("\n## By reason\n").expect("the entries by reason");
+    let mut entries: Vec<_> = by_reason.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let mut reasons = Reason::VARIANTS.to_vec();
+    entries.sort_unstable();
+    reasons.sort_unstable();
+    assert_eq!(entries, reasons);
 }
 
 /// The table of `run`'s flags, from what clap knows.
@@ -261,53 +276,7 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
     if words.is_empty() { yes(false) } else { words.join(", ") }
 }
 
-fn documents() -> Vec<PathBuf> {
-    let mut found = vec![root().join("README.md")];
-    let mut folders = vec![root().join("docs"), root().join("charts"), root().join("deploy")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-/// What the links of a document lead to, apart from other sites and places within it.
-fn links(document: &str) -> Vec<String> {
-    let targets = document
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split([')', '#', ' ']).next());
-    targets
-        .filter(|target| !target.is_empty() && !target.contains("://"))
-        .map(ToOwned::to_owned)
-        .collect()
-}
-
 #[test]
-fn every_link_leads_to_a_file() {
-    for path in documents() {
-        let folder = path.parent().unwrap();
-        for target in links(&fs::read_to_string(&path).unwrap()) {
-            assert!(
-                folder.join(&target).exists(),
-                "{}: {target} does not exist",
-                path.display()
-            );
-        }
-    }
-}
-
-#[test]
-fn links_are_found() {
-    assert_eq!(
-        links("[a](b.md#c) [d](https://e) [f](#g) ![h](i.png)"),
-        ["b.md", "i.png"]
-    );
+fn words_of_the_first_column_are_found() {
     assert_eq!(first_column("| `Ready` | x |\n| Name | y |\n|---|---|"), ["Ready"]);
 }

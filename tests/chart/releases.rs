@@ -47,7 +47,10 @@ fn older_chart() -> TempDir {
     let about = std::fs::read_to_string(older.join("Chart.yaml")).unwrap();
     std::fs::write(
         older.join("Chart.yaml"),
-        about.replace("\nversion: 0.1.0\n", "\nversion: 0.0.9\n"),
+        about.replace(
+            concat!("\nversion: ", env!("CARGO_PKG_VERSION"), "\n"),
+            "\nversion: 0.0.9\n",
+        ),
     )
     .unwrap();
     folder
@@ -313,5 +316,6 @@ fn the_chart_is_one_that_helm_has_nothing_to_say_against() {
     Helm::without_cluster()
         .run(&["package", folder.to_str().unwrap(), "--destination", destination])
         .unwrap();
-    assert!(Path::new(destination).join("gpu-instance-operator-0.1.0.tgz").exists());
+    let package = concat!("gpu-instance-operator-", env!("CARGO_PKG_VERSION"), ".tgz");
+    assert!(Path::new(destination).join(package).exists());
 }

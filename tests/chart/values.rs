@@ -45,7 +45,8 @@ fn the_pod_is_started_as_the_values_say() {
         json!(["run", "--concurrency=16", "--log-format=text"])
     );
     assert_eq!(container(&plain)["env"], Value::Null);
-    assert_eq!(container(&plain)["image"], "gpu-instance-operator:0.1.0");
+    let image = concat!("gpu-instance-operator:", env!("CARGO_PKG_VERSION"));
+    assert_eq!(container(&plain)["image"], image);
 
     let digest = format!("sha256:{}", "0".repeat(64));
     let changed = rendered(&json!({
