@@ -4,6 +4,7 @@
 //! Waiting goes through `tokio::time`, which a test can pause; this is for reading the clock and drawing numbers.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -18,6 +19,18 @@ pub trait Environment: Send + Sync + 'static {
 
     /// Bytes for a secret.
     fn secret_bytes(&self) -> [u8; 32];
+}
+
+/// The moment so long after another; the end of time where there is none.
+#[must_use]
+pub fn later(moment: Timestamp, span: Duration) -> Timestamp {
+    moment.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// Whether it is at least so long ago.
+#[must_use]
+pub fn has_passed(span: Duration, since: Timestamp, now: Timestamp) -> bool {
+    Duration::try_from(now.duration_since(since)).is_ok_and(|passed| passed >= span)
 }
 
 /// The real world.
@@ -83,8 +96,6 @@ impl Steady {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]

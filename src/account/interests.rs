@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::lists::{FAILURES_OF_AN_OUTAGE, Outage, lasting};
 use super::presence::{Absence, Subject};
 use super::{Account, Holding, InstanceRef, State};
+use crate::environment::has_passed;
 use crate::provider::Machine;
 use jiff::Timestamp;
 
@@ -121,8 +122,10 @@ impl Account {
         for uid in missing {
             state.missing.entry(uid.clone()).or_insert(now);
         }
-        let long = |since: &Timestamp| Duration::try_from(now.duration_since(*since)).is_ok_and(|span| span >= grace);
-        let long_missing = state.missing.iter().filter(|(_, since)| long(since));
+        let long_missing = state
+            .missing
+            .iter()
+            .filter(|(_, since)| has_passed(grace, **since, now));
         long_missing.map(|(uid, _)| uid.clone()).collect()
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::ResourceExt;
 
 use super::memory::Memory;
@@ -198,9 +198,4 @@ impl InstanceView for GpuInstance {
         let in_transition = self.status.as_ref().is_some_and(|status| status.transition.is_some());
         self.spec.power == Power::Stopped && !in_transition
     }
-}
-
-/// Adds a span to a moment; a moment beyond the end of time is the end of time.
-pub fn later(moment: Timestamp, span: Duration) -> Timestamp {
-    moment.checked_add(span).unwrap_or(Timestamp::MAX)
 }

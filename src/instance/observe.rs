@@ -9,13 +9,14 @@ use kube::api::Api;
 
 use super::drift;
 use super::memory::Memory;
-use super::observation::{AdoptionView, CloudView, Connection, InstanceView, Observation, later};
+use super::observation::{AdoptionView, CloudView, Connection, InstanceView, Observation};
 use super::{Reconciler, connection};
 use crate::account::{Connected, Evidence, InstanceRef, Obstacle, ProviderKey, Session, Subject};
 use crate::api::GpuInstance;
 use crate::api::condition::Reason;
 use crate::api::provider::OrphanPolicy;
 use crate::api::remote_name::RemoteName;
+use crate::environment::later;
 use crate::kubernetes::call;
 use crate::provider::http::CALL_TIMEOUT;
 use crate::provider::{self, Refusal};

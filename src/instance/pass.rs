@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::act::{Failure, Outcome};
 use super::memory::{Memory, OwnClaim, Pause};
-use super::observation::{InstanceView, Observation, later};
+use super::observation::{InstanceView, Observation};
 use super::plan::{plan, unclear_order, verb};
 use super::project::Verdict;
 use super::step::{Change, Standing, Step, Wait};
@@ -21,6 +21,7 @@ use crate::api::remote_name::Installation;
 use crate::api::{GpuInstance, InstanceState, RECONCILE_REQUESTED_ANNOTATION};
 use crate::crash_point;
 use crate::environment::Environment;
+use crate::environment::later;
 use crate::kubernetes::{Backoff, Events, Pace};
 use crate::metrics::{self, Metrics};
 use crate::provider::Kind;

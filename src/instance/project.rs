@@ -185,7 +185,7 @@ fn note_replaced(status: &mut GpuInstanceStatus) {
 }
 
 fn count(tries: Option<Tries>, now: Timestamp) -> Tries {
-    match tries.filter(|tries| now < super::observation::later(tries.since.0, super::plan::WINDOW)) {
+    match tries.filter(|tries| now < crate::environment::later(tries.since.0, super::plan::WINDOW)) {
         Some(tries) => Tries {
             count: tries.count + 1,
             ..tries
@@ -290,7 +290,7 @@ fn asked_for(machine: &Machine, scene: &Scene<'_>) -> Option<InstanceState> {
     let action = scene.seen.memory.action.as_ref()?;
     let waiting = action.instance_id == machine.id
         && action.before == machine.state
-        && scene.now < super::observation::later(action.ended, super::plan::PATIENCE);
+        && scene.now < crate::environment::later(action.ended, super::plan::PATIENCE);
     waiting.then_some(match action.kind {
         ActionKind::Start => InstanceState::Starting,
         ActionKind::Stop => InstanceState::Stopping,

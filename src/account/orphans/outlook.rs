@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::sighting::Sighting;
 use crate::api::InstanceState;
+use crate::environment::later;
 use crate::provider::Machine;
 
 /// A machine that is this much older than the provider's object was rented in another life of the cluster, whatever
@@ -118,13 +119,6 @@ fn is_inherited(machine: &Machine, sighting: &Sighting, rules: &Rules) -> bool {
             .first_listed
             .is_none_or(|first| sighting.first_seen <= first + CUT),
     }
-}
-
-fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by)
-        .ok()
-        .and_then(|by| moment.checked_add(by).ok())
-        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::account::Snapshot;
 use crate::account::resolve::ProviderKey;
 use crate::account::sessions::{Connected, Obstacle, Session};
 use crate::api::condition::Reason;
+use crate::environment::has_passed;
 use crate::provider::{Detail, Error, Kind, Listing, Scope};
 
 /// A balance is read this often: it changes all the time, and status must not.
@@ -163,8 +164,7 @@ impl Ticker {
     fn looks_everywhere(&self, provider: &ProviderKey) -> bool {
         let now = self.environment.now();
         let before = self.memory().get(provider).and_then(|memory| memory.everywhere_at);
-        let due = before
-            .is_none_or(|at| Duration::try_from(now.duration_since(at)).is_ok_and(|age| age >= EVERYWHERE_INTERVAL));
+        let due = before.is_none_or(|at| has_passed(EVERYWHERE_INTERVAL, at, now));
         if due {
             self.remember(provider, |memory| memory.everywhere_at = Some(now));
         }
@@ -177,8 +177,7 @@ impl Ticker {
             .memory()
             .get(&connected.provider.key)
             .and_then(|memory| memory.balance_read_at);
-        let due = read_at
-            .is_none_or(|at| Duration::try_from(now.duration_since(at)).is_ok_and(|age| age >= BALANCE_INTERVAL));
+        let due = read_at.is_none_or(|at| has_passed(BALANCE_INTERVAL, at, now));
         if !due {
             return;
         }

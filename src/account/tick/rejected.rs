@@ -7,6 +7,7 @@ use super::Ticker;
 use crate::account::resolve::ProviderView;
 use crate::account::sessions::Obstacle;
 use crate::api::condition::Reason;
+use crate::environment::later;
 use crate::kubernetes::Pace;
 use crate::provider::{self, CredentialsDigest};
 
@@ -48,7 +49,7 @@ impl Ticker {
         let rejected = Rejected {
             credentials,
             requested_at: provider.requested_at.clone(),
-            until: self.environment.now().checked_add(pause).unwrap_or(Timestamp::MAX),
+            until: later(self.environment.now(), pause),
             obstacle: obstacle.clone(),
         };
         self.remember(&provider.key, |memory| memory.rejected = Some(rejected));

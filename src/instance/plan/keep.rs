@@ -7,7 +7,8 @@ use crate::api::BINDING_ANNOTATION;
 use crate::api::condition::Reason;
 use crate::api::instance::{StopMode, UpdatePolicy};
 use crate::api::status::{InstanceState, TransitionKind};
-use crate::instance::observation::{Connection, InstanceView, later};
+use crate::environment::later;
+use crate::instance::observation::{Connection, InstanceView};
 use crate::instance::step::{Change, Standing, Step, Wait};
 use crate::provider::Machine;
 

@@ -2,8 +2,8 @@
 
 use super::{DELETE_PATIENCE, PATIENCE, Scene};
 use crate::api::condition::Reason;
+use crate::environment::later;
 use crate::instance::memory::ActionKind;
-use crate::instance::observation::later;
 use crate::instance::step::{Step, Wait};
 use crate::provider::Machine;
 use std::time::Duration;

@@ -6,8 +6,9 @@ use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::instance::DeletionPolicy;
 use crate::api::status::InstanceState;
+use crate::environment::later;
 use crate::instance::memory::ActionKind;
-use crate::instance::observation::{Connection, InstanceView, later};
+use crate::instance::observation::{Connection, InstanceView};
 use crate::instance::step::{Change, Step, Wait};
 use crate::provider::Machine;
 

@@ -9,8 +9,9 @@ use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::money;
 use crate::api::status::{Claim, InstanceState};
+use crate::environment::later;
 use crate::instance::memory::Quoted;
-use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView, later};
+use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView};
 use crate::instance::step::{Change, Step, Wait};
 use crate::provider::{Machine, PriceKnown};
 

@@ -10,8 +10,9 @@ use crate::account::Obstacle;
 use crate::api::CREATE_OUTCOME_ANNOTATION;
 use crate::api::condition::Reason;
 use crate::api::status::{Claim, InstanceState};
+use crate::environment::later;
 use crate::instance::memory::{OwnClaim, SentResult};
-use crate::instance::observation::{Connection, InstanceView, later};
+use crate::instance::observation::{Connection, InstanceView};
 use crate::instance::step::{Change, Step, Wait};
 
 /// The next step with a claim.
