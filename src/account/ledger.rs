@@ -178,12 +178,6 @@ impl Account {
     pub fn holder(&self, instance_id: &str, except: &str) -> Option<String> {
         self.state().ledger.holder(instance_id, except).map(ToOwned::to_owned)
     }
-
-    /// Whether any object holds this machine.
-    #[must_use]
-    pub fn is_held(&self, instance_id: &str) -> bool {
-        self.state().ledger.is_held(instance_id)
-    }
 }
 
 #[cfg(test)]

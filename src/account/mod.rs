@@ -22,7 +22,7 @@ pub use in_use::{HoldError, hold, remember_released};
 pub use interests::{Evidence, Wake};
 pub use ledger::Holding;
 pub use lists::Outage;
-pub use orphans::{Evidence as Knowers, everything_that_knows};
+pub use orphans::Knowers;
 pub use presence::{Absence, Snapshot, Subject, attempt_of, given_name};
 pub use resolve::{ProviderKey, ProviderView};
 pub use sessions::{Connected, Obstacle, Session, Sessions};

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::AccountKey;
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
-use crate::api::{ClusterGpuProvider, GpuProvider, GpuProviderSpec, RELEASED_ANNOTATION};
+use crate::api::{Cloud, ClusterGpuProvider, GpuProvider, GpuProviderSpec, RELEASED_ANNOTATION};
+use crate::provider::Identity;
 
 /// Names one provider of either kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,13 +163,27 @@ impl ProviderView {
         self.status.account.is_some() && self.may_speak_for(account)
     }
 
+    /// The account that its key opens, by what the cloud has said of it.
+    #[must_use]
+    pub fn account(&self, cloud: Cloud, identity: Identity) -> AccountKey {
+        AccountKey {
+            cloud,
+            endpoint: self.endpoint().map(ToOwned::to_owned),
+            id: identity.account,
+        }
+    }
+
+    /// The base URL, where it is not the vendor's own.
+    fn endpoint(&self) -> Option<&str> {
+        Some(self.spec.endpoint()?.trim_end_matches('/'))
+    }
+
     /// Whether it may speak for this account, by all that is known of it.
     #[must_use]
     pub fn may_speak_for(&self, account: &AccountKey) -> bool {
-        let endpoint = self.spec.endpoint().map(|url| url.trim_end_matches('/'));
         let known = self.status.account.as_ref();
         self.spec.cloud() == Some(account.cloud)
-            && endpoint == account.endpoint.as_deref()
+            && self.endpoint() == account.endpoint.as_deref()
             && known.is_none_or(|known| known.id == account.id)
     }
 

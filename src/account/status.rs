@@ -79,10 +79,9 @@ fn counts(users: &[GpuInstanceStatus], strays: &Strays) -> InstanceCounts {
     let count = |fits: &dyn Fn(&GpuInstanceStatus) -> bool| {
         i64::try_from(users.iter().filter(|status| fits(status)).count()).unwrap_or(i64::MAX)
     };
-    let held = |status: &GpuInstanceStatus| status.claim.is_some() || status.instance_id.is_some();
     let state = |status: &GpuInstanceStatus| status.state.unwrap_or(InstanceState::Pending);
     InstanceCounts {
-        claimed: count(&held),
+        claimed: count(&GpuInstanceStatus::holds),
         running: count(&|status| status.instance_id.is_some() && bills_as_running(state(status))),
         stopped: count(&|status| status.instance_id.is_some() && state(status) == InstanceState::Stopped),
         foreign: i64::try_from(strays.foreign).unwrap_or(i64::MAX),

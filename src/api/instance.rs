@@ -171,7 +171,7 @@ impl GpuInstance {
         let said = self.spec.region().map(ToOwned::to_owned);
         let status = self.status.as_ref();
         let told = status.and_then(|status| status.region.clone());
-        let holds = status.is_some_and(|status| status.claim.is_some() || status.instance_id.is_some());
+        let holds = status.is_some_and(super::GpuInstanceStatus::holds);
         if holds { told.or(said) } else { said.or(told) }
     }
 }

@@ -202,6 +202,25 @@ pub struct QuotedPrice {
 }
 
 impl GpuInstanceStatus {
+    /// Whether there is a machine, or an order that may have made one.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.claim.is_some() || self.instance_id.is_some()
+    }
+
+    /// Whether it holds one of this account.
+    #[must_use]
+    pub fn holds_of(&self, account_id: &str) -> bool {
+        self.holds() && self.account_id.as_deref() == Some(account_id)
+    }
+
+    /// The machine's cloud, where this version knows it.
+    #[must_use]
+    pub fn cloud(&self) -> Option<Cloud> {
+        let name = self.cloud.as_deref()?;
+        Cloud::ALL.into_iter().find(|cloud| cloud.name() == name)
+    }
+
     /// What an hour of the machine was said to cost when it was ordered.
     #[must_use]
     pub fn quoted_price(&self) -> Option<super::money::Decimal> {
@@ -338,13 +357,4 @@ pub struct PriceLatch {
     pub price: String,
     /// The generation of the spec that it was too high for.
     pub generation: i64,
-}
-
-impl GpuInstanceStatus {
-    /// The machine's cloud, where this version knows it.
-    #[must_use]
-    pub fn cloud(&self) -> Option<Cloud> {
-        let name = self.cloud.as_deref()?;
-        Cloud::ALL.into_iter().find(|cloud| cloud.name() == name)
-    }
 }

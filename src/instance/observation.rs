@@ -42,11 +42,14 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// The state of the machine of this id, if lists show it.
+    /// The machine of this id, if lists show it.
+    pub fn machine(&self, id: &str) -> Option<&Machine> {
+        self.evidence.machines.iter().find(|machine| machine.id == id)
+    }
+
+    /// Its state.
     pub fn state_of(&self, machine: Option<&str>) -> Option<InstanceState> {
-        let id = machine?;
-        let machine = self.evidence.machines.iter().find(|machine| machine.id == id)?;
-        Some(machine.state)
+        self.machine(machine?).map(|machine| machine.state)
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn project(scene: &Scene<'_>) -> GpuInstanceStatus {
 
 fn machine<'a>(status: &GpuInstanceStatus, scene: &'a Scene<'_>) -> Option<&'a Machine> {
     let id = status.instance_id.as_ref()?;
-    scene.seen.evidence.machines.iter().find(|machine| machine.id == *id)
+    scene.seen.machine(id)
 }
 
 fn without_machine(status: GpuInstanceStatus) -> GpuInstanceStatus {

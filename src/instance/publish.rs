@@ -91,5 +91,5 @@ impl Reconciler {
 
 fn bound_machine<'a>(object: &GpuInstance, seen: &'a Observation) -> Option<&'a Machine> {
     let id = object.machine_id()?;
-    seen.evidence.machines.iter().find(|machine| machine.id == id)
+    seen.machine(&id)
 }

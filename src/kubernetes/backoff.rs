@@ -13,6 +13,8 @@ pub enum Pace {
     Quick,
     /// For what takes a human or a free machine: 15 s, doubling to 15 min.
     Slow,
+    /// For what nobody waits for: 1 min, doubling to 1 h.
+    Rare,
 }
 
 impl Pace {
@@ -20,11 +22,13 @@ impl Pace {
         match self {
             Self::Quick => (Duration::from_secs(1), Duration::from_mins(1)),
             Self::Slow => (Duration::from_secs(15), Duration::from_mins(15)),
+            Self::Rare => (Duration::from_mins(1), Duration::from_hours(1)),
         }
     }
 
     /// The pause after this many failures before the last one, without jitter.
-    fn pause(self, failures: u32) -> Duration {
+    #[must_use]
+    pub fn pause(self, failures: u32) -> Duration {
         let (first, longest) = self.bounds();
         first
             .saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX))

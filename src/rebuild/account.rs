@@ -50,11 +50,7 @@ pub(super) async fn look(
     }
     machines.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(Found {
-        account: AccountKey {
-            cloud: capabilities.cloud,
-            endpoint: provider.spec.endpoint().map(|url| url.trim_end_matches('/').to_owned()),
-            id: identity.account,
-        },
+        account: provider.account(capabilities.cloud, identity),
         capabilities,
         machines,
         incomplete,

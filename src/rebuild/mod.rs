@@ -13,7 +13,7 @@ use std::sync::Arc;
 use kube::Client;
 use kube::core::DeserializeGuard;
 
-use crate::account::{AccountKey, ProviderView, everything_that_knows};
+use crate::account::{AccountKey, Knowers, ProviderView};
 use crate::api::remote_name::Installation;
 use crate::api::{ClusterGpuProvider, GpuProvider};
 use crate::cli::Rebuild;
@@ -66,7 +66,7 @@ pub async fn run(arguments: Rebuild) -> Result<Printed, Error> {
     let namespaces = Namespaces::new(arguments.scope.namespaces);
     let wanted: BTreeSet<String> = arguments.providers.into_iter().collect();
     let mut printed = Printed::default();
-    let known = everything_that_knows(&client).await;
+    let known = Knowers::gather(&client).await;
     if let Err(why) = &known {
         printed
             .gaps
@@ -129,7 +129,7 @@ fn print(
     provider: &ProviderView,
     installation: &Installation,
     seen: &mut BTreeSet<(AccountKey, String)>,
-    known: Option<&crate::account::Knowers>,
+    known: Option<&Knowers>,
 ) {
     yaml.push_str(&manifest::heading(found, provider, installation));
     for machine in &found.machines {

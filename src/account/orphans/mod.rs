@@ -1,11 +1,11 @@
 //! Machines of the account that no object knows: ours are named, others are counted and left alone.
 
-mod evidence;
+mod knowers;
 mod outlook;
 mod report;
 mod sighting;
 
-pub use evidence::{Evidence, everything_that_knows};
+pub use knowers::Knowers;
 pub(super) use outlook::{Outlook, Rules, outlook};
 pub(super) use report::{headline, message, returned, row};
 pub(super) use sighting::Sightings;

@@ -1,15 +1,13 @@
 //! Since when each orphan has been seen, and what was done about it. Lost with the process: then the wait begins anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::outlook::Outlook;
+use crate::environment::later;
+use crate::kubernetes::Pace;
 use crate::provider::Machine;
-
-/// First and longest pause between two tries at one orphan; they double in between.
-const RETRY: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
 
 /// An orphan, as lists have shown it.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,12 +53,12 @@ impl Sighting {
 
     /// Something was tried: the next try comes later, each time by more.
     pub fn note_try(&mut self, stop: bool, now: Timestamp, answer: String) {
-        let pause = RETRY.0.saturating_mul(1 << self.tries.min(6)).min(RETRY.1);
+        let pause = Pace::Rare.pause(self.tries);
         // A stop that works is followed by the delete at once: it is no failure.
         self.tries = self.tries.saturating_add(1);
         self.tried = Some(Try {
             stop,
-            again: now + pause,
+            again: later(now, pause),
             answer,
         });
     }

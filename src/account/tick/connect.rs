@@ -11,7 +11,7 @@ use super::Ticker;
 use crate::account::resolve::ProviderView;
 use crate::account::sessions::{Connected, Obstacle, Session};
 use crate::account::verdict::verdict;
-use crate::account::{Account, AccountKey, Holding};
+use crate::account::{Account, Holding};
 use crate::api::IN_USE_FINALIZER;
 use crate::api::condition::Reason;
 use crate::kubernetes::call;
@@ -82,12 +82,9 @@ impl Ticker {
         self.remember(&provider.key, |memory| {
             memory.balance_read_at = None;
         });
-        let key = AccountKey {
-            cloud: driver.capabilities().cloud,
-            endpoint: provider.spec.endpoint().map(|url| url.trim_end_matches('/').to_owned()),
-            id: identity.account,
-        };
-        let account = self.sessions.account(key);
+        let account = self
+            .sessions
+            .account(provider.account(driver.capabilities().cloud, identity));
         self.enter_holdings(&account);
         Session::Connected(Box::new(Connected {
             provider: provider.clone(),
@@ -101,14 +98,8 @@ impl Ticker {
     fn enter_holdings(&self, account: &Account) {
         for guarded in self.cache.instances() {
             let Ok(instance) = &guarded.0 else { continue };
-            let Some(status) = instance
-                .status
-                .as_ref()
-                .filter(|status| status.account_id.as_ref() == Some(&account.key.id))
-            else {
-                continue;
-            };
-            if status.claim.is_some() || status.instance_id.is_some() {
+            let status = instance.status.as_ref();
+            if let Some(status) = status.filter(|status| status.holds_of(&account.key.id)) {
                 account.record(&guarded.uid().unwrap_or_default(), Holding::of(instance, status));
             }
         }

@@ -106,7 +106,7 @@ impl Ticker {
     fn is_of_another_account(&self, connected: &Connected) -> bool {
         self.cache.users(&connected.provider.key).any(|guarded| {
             let status = guarded.0.as_ref().ok().and_then(|instance| instance.status.as_ref());
-            let bound = status.filter(|status| status.claim.is_some() || status.instance_id.is_some());
+            let bound = status.filter(|status| status.holds());
             let account = bound.and_then(|status| status.account_id.as_ref());
             account.is_some_and(|account| *account != connected.account.key.id)
         })
@@ -140,10 +140,7 @@ impl Ticker {
         for guarded in self.cache.instances() {
             let Ok(instance) = &guarded.0 else { continue };
             let status = instance.status.as_ref();
-            let holds = status.is_some_and(|status| {
-                let is_bound = status.claim.is_some() || status.instance_id.is_some();
-                is_bound && status.account_id.as_ref() == Some(&account.key.id)
-            });
+            let holds = status.is_some_and(|status| status.holds_of(&account.key.id));
             let namespace = guarded.namespace().unwrap_or_default();
             let provider = ProviderKey::of(&instance.spec.provider_ref, &namespace);
             if !holds && connected.iter().all(|connected| connected.provider.key != provider) {

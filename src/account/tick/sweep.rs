@@ -1,5 +1,5 @@
 //! After every list: machines that this installation made and that no object knows are reported, and deleted where
-//! their provider wants that, on evidence.
+//! their provider wants that, on knowers.
 //!
 //! The order is what makes it safe. A claim is written before its machine is ordered: so an object whose machine is in
 //! a list of the cloud is in every later list of the cluster, unless it is gone. First the cloud is listed, then the
@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::Ticker;
 use crate::account::in_use::MOST_REMEMBERED;
-use crate::account::orphans::{self, Evidence, Outlook, Rules, Strays, outlook};
+use crate::account::orphans::{self, Knowers, Outlook, Rules, Strays, outlook};
 use crate::account::resolve::ProviderView;
 use crate::account::sessions::Connected;
 use crate::account::{Account, Snapshot, controller};
@@ -132,8 +132,8 @@ impl Ticker {
     /// Asks the API server, then the cloud.
     async fn clear_away(&self, connected: &Connected, snapshot: &Snapshot, due: Vec<Machine>) {
         let begun = self.environment.now();
-        let evidence = match Evidence::gather(&self.client).await {
-            Ok(evidence) => evidence,
+        let knowers = match Knowers::gather(&self.client).await {
+            Ok(knowers) => knowers,
             Err(why) => {
                 for machine in &due {
                     self.leave(connected, machine, &why);
@@ -141,10 +141,10 @@ impl Ticker {
                 return;
             }
         };
-        let rules = self.rules(connected, snapshot, &evidence.providers);
+        let rules = self.rules(connected, snapshot, &knowers.providers);
         let mut due = due.into_iter();
         for machine in due.by_ref() {
-            let outlook = match self.last_word(connected, &machine, &evidence, &rules) {
+            let outlook = match self.last_word(connected, &machine, &knowers, &rules) {
                 Ok(outlook) => outlook,
                 Err(why) => {
                     self.leave(connected, &machine, &why);
@@ -169,16 +169,16 @@ impl Ticker {
         &self,
         connected: &Connected,
         machine: &Machine,
-        evidence: &Evidence,
+        knowers: &Knowers,
         rules: &Rules,
     ) -> Result<Outlook, String> {
         let account = &connected.account.key;
-        if let Some(who) = evidence.knower(machine, account, &self.installation) {
+        if let Some(who) = knowers.knower(machine, account, &self.installation) {
             return Err(who);
         }
         let lets_go =
             |provider: &&ProviderView| provider.may_speak_for(account) && provider.released.contains(&machine.id);
-        if let Some(provider) = evidence.providers.iter().find(lets_go) {
+        if let Some(provider) = knowers.providers.iter().find(lets_go) {
             return Err(format!("{} remembers that it was let go on purpose", provider.key));
         }
         let sighting = connected.account.orphans().get(&machine.id).cloned();

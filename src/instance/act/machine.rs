@@ -98,8 +98,7 @@ impl Stage<'_> {
     /// Stops a machine of the object's that is not the one that it has: so that it costs as little as it can.
     pub(super) async fn stop_extra(&self, id: &str, why: &str) -> Acted {
         let connected = self.connected()?;
-        let mut machines = self.seen.evidence.machines.iter();
-        let machine = machines.find(|machine| machine.id == id).ok_or(Failure::Stale)?;
+        let machine = self.machine_named(id)?;
         let good_until = self.last_look().await?;
         let cheapest = connected.driver.capabilities().stop_mode(None);
         let answer = self
@@ -179,13 +178,7 @@ impl Stage<'_> {
 
     pub(super) async fn delete(&self, id: &str, why: &str) -> Acted {
         let connected = self.connected()?;
-        let machine = self
-            .seen
-            .evidence
-            .machines
-            .iter()
-            .find(|machine| machine.id == id)
-            .ok_or(Failure::Stale)?;
+        let machine = self.machine_named(id)?;
         let good_until = self.last_look().await?;
         let answer = self.only_before(good_until, connected.driver.delete(machine)).await;
         if answer.is_ok() && self.object.machine_id().as_deref() == Some(id) {

@@ -130,13 +130,11 @@ impl Stage<'_> {
     }
 
     fn machine(&self) -> Result<&Machine, Failure> {
-        let id = self.object.machine_id();
-        self.seen
-            .evidence
-            .machines
-            .iter()
-            .find(|machine| Some(&machine.id) == id.as_ref())
-            .ok_or(Failure::Stale)
+        self.machine_named(&self.object.machine_id().ok_or(Failure::Stale)?)
+    }
+
+    fn machine_named(&self, id: &str) -> Result<&Machine, Failure> {
+        self.seen.machine(id).ok_or(Failure::Stale)
     }
 
     fn remember_action(&self, kind: ActionKind, machine: &Machine) {

@@ -40,7 +40,7 @@ pub(super) fn plan(scene: &Scene<'_>, connection: &Connection) -> Step {
     if let Extra::Now(step) = extra {
         return step;
     }
-    let step = match scene.seen.evidence.machines.iter().find(|machine| machine.id == id) {
+    let step = match scene.seen.machine(&id) {
         Some(machine) => present(scene, connection, machine),
         None => absent(scene, connection, &id),
     };

@@ -86,7 +86,7 @@ fn stop_first(scene: &Scene<'_>) -> Step {
 
 fn bound_machine<'a>(scene: &'a Scene<'_>) -> Option<&'a Machine> {
     let id = scene.object.machine_id()?;
-    scene.seen.evidence.machines.iter().find(|machine| machine.id == id)
+    scene.seen.machine(&id)
 }
 
 fn delete(scene: &Scene<'_>) -> Step {

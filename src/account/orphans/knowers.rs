@@ -22,18 +22,13 @@ const PAGE: u32 = 500;
 ///
 /// Not from a cache, which lags; not in the watched namespaces only, for the object may be in another; and not as this
 /// version's types, which may not have the field by which an object of another version holds the machine.
-pub struct Evidence {
+pub struct Knowers {
     objects: Vec<DynamicObject>,
     /// Every provider.
     pub providers: Vec<ProviderView>,
 }
 
-/// Every instance in the cluster, and so who knows which machine; why that could not be learned, for the reader.
-pub async fn everything_that_knows(client: &Client) -> Result<Evidence, String> {
-    Evidence::gather(client).await
-}
-
-impl Evidence {
+impl Knowers {
     /// Reads all of it; why that was not possible, for the reader.
     pub async fn gather(client: &Client) -> Result<Self, String> {
         let instances = Api::all_with(client.clone(), &ApiResource::erase::<GpuInstance>(&()));
@@ -66,7 +61,7 @@ impl Evidence {
     }
 }
 
-impl Evidence {
+impl Knowers {
     /// Whether the ids in an object can be those of this account: another account may have a machine of the same id.
     fn may_mean(&self, object: &DynamicObject, account: &AccountKey) -> bool {
         let status = &object.data["status"];
@@ -182,11 +177,11 @@ mod tests {
                 "metadata": { "name": "a", "namespace": "ml" },
                 "spec": { "providerRef": { "name": "xgc" }, "instanceId": "m-1" }, "status": status,
             });
-            let evidence = Evidence {
+            let knowers = Knowers {
                 objects: vec![serde_json::from_value(object.clone()).unwrap()],
                 providers: vec![provider(speaks_for)],
             };
-            let knower = evidence.knower(&machine, &account(endpoint), &ours);
+            let knower = knowers.knower(&machine, &account(endpoint), &ours);
             assert_eq!(knower.is_some(), knows, "{object} {endpoint:?}");
         }
     }
@@ -245,11 +240,11 @@ mod tests {
                 "metadata": { "name": "a", "namespace": "ml", "uid": uid, "annotations": annotations },
                 "spec": spec, "status": status,
             });
-            let evidence = Evidence {
+            let knowers = Knowers {
                 objects: vec![serde_json::from_value(object.clone()).unwrap()],
                 providers: Vec::new(),
             };
-            assert_eq!(evidence.knower(&machine, &account, &ours).is_some(), knows, "{object}");
+            assert_eq!(knowers.knower(&machine, &account, &ours).is_some(), knows, "{object}");
         }
     }
 }
