@@ -8,6 +8,7 @@ mod duration;
 pub mod instance;
 pub mod money;
 pub mod provider;
+mod provider_status;
 pub mod quantity;
 pub mod remote_name;
 pub mod status;

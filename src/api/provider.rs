@@ -1,6 +1,6 @@
 //! `GpuProvider` and `ClusterGpuProvider`: one account at one cloud.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::GoDuration;
 use super::cloud::{Cloud, ScnetListing};
 use super::text::present;
+
+pub use super::provider_status::{AccountStatus, InstanceCounts, Orphan, ProviderStatus};
 
 /// An account of a team at a cloud, and what the operator may do with it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Deserialize, Serialize, KubeSchema)]
@@ -263,102 +265,6 @@ pub enum OrphanPolicy {
     Report,
     /// Delete them.
     Delete,
-}
-
-/// What is known of an account.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProviderStatus {
-    /// The account's cloud.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub cloud: Option<String>,
-    /// Whose account it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountStatus>,
-    /// How many machines there are. `foreign` ones are not this operator's and are left alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instances: Option<InstanceCounts>,
-    /// When the account was first listed in full for this object. Where a cloud does not tell how old a machine is,
-    /// what was there by then is taken to be older than this object.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_listed_at: Option<Time>,
-    /// Machines of this installation that no object knows; the oldest 32.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
-    pub orphans: Vec<Orphan>,
-    /// The `metadata.generation` that this status speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// `Ready` and `Synced` always; `Reconciling` and `Stalled` only while true.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-}
-
-/// Whose account it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub struct AccountStatus {
-    /// Who the cloud says we are, or a digest of the key where it does not say.
-    #[schemars(length(max = 256))]
-    pub id: String,
-    /// What is left on the account, read about once an hour; never shown on a `ClusterGpuProvider`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub balance: Option<String>,
-    /// Currency of the balance, ISO 4217; never shown on a `ClusterGpuProvider`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8))]
-    pub currency: Option<String>,
-}
-
-/// How many machines an account has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub struct InstanceCounts {
-    /// Claimed or held by objects that use this provider.
-    pub claimed: i64,
-    /// Of these, running.
-    pub running: i64,
-    /// Of these, stopped.
-    pub stopped: i64,
-    /// Machines of the account that are not this operator's.
-    pub foreign: i64,
-    /// Machines of this installation that no object knows.
-    pub orphans: i64,
-}
-
-/// A machine of this installation that no object knows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Orphan {
-    /// Its id at the cloud.
-    #[schemars(length(max = 256))]
-    pub instance_id: String,
-    /// Its name at the cloud.
-    #[schemars(length(max = 256))]
-    pub name: String,
-    /// What the cloud says it is doing.
-    #[schemars(length(max = 128))]
-    pub cloud_state: String,
-    /// What it costs an hour, where the cloud tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub price_per_hour: Option<String>,
-    /// When the cloud made it, where it tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<Time>,
-    /// What it has cost at most: its price now, for every hour begun since it was made. Where the cloud tells both.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub cost_so_far: Option<String>,
-    /// When it was first found to be nobody's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub found_at: Option<Time>,
-    /// What becomes of it, and what to do.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 1024))]
-    pub message: String,
 }
 
 impl GpuProviderSpec {

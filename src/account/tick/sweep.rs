@@ -60,11 +60,8 @@ impl Ticker {
         let Some((snapshot, strays)) = account.latest().zip(self.strays(account)) else {
             return;
         };
-        let found_before = |id: &str| {
-            let told = connected.provider.status.orphans.iter();
-            told.filter(|orphan| orphan.instance_id == id)
-                .find_map(|orphan| Some(orphan.found_at.as_ref()?.0))
-        };
+        let told = &connected.provider.status;
+        let found_before = |id: &str| told.orphan_found_at(id);
         let complete = snapshot.listing.proof.gap(None).is_none();
         account
             .orphans()
