@@ -32,7 +32,7 @@ fn is_available(object: &Object) -> bool {
 
 async fn written(scene: &Scene, object: &Object) -> Object {
     let secret = scene.connection("train-1").await;
-    assert_eq!(secret.secret_keys(), scene.at.connection_keys);
+    assert_eq!(secret.secret_keys(), scene.at.connection_keys());
     let key = |key: &str| secret.secret(key).unwrap();
     assert_eq!(key("type"), "gpuinstance");
     assert_eq!(key("host"), object.text("/status/endpoints/ssh/host"));

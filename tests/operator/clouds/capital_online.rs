@@ -43,17 +43,7 @@ pub const CAPITAL_ONLINE: CloudFacts = CloudFacts {
     deletes_running: false,
     restarts_at_once: true,
     chooses_password: true,
-    connection_keys: &[
-        "host",
-        "password",
-        "port",
-        "provider",
-        "ssh_command",
-        "ssh_config",
-        "type",
-        "uri",
-        "username",
-    ],
+    secret_has_also: &["password"],
     unsupported: || {
         vec![
             ("gpu", json!({ "gpu": { "model": "H800", "count": 1 } })),

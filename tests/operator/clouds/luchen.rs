@@ -37,17 +37,7 @@ pub const LUCHEN: CloudFacts = CloudFacts {
     deletes_running: true,
     restarts_at_once: false,
     chooses_password: false,
-    connection_keys: &[
-        "host",
-        "jupyter_url",
-        "port",
-        "provider",
-        "ssh_command",
-        "ssh_config",
-        "type",
-        "uri",
-        "username",
-    ],
+    secret_has_also: &["jupyter_url"],
     unsupported: || {
         vec![
             ("cpu", json!({ "cpu": 8 })),

@@ -60,8 +60,8 @@ pub struct CloudFacts {
     pub restarts_at_once: bool,
     /// Whether the machine's password is chosen by the operator, and shown by nobody else.
     pub chooses_password: bool,
-    /// Keys of the connection Secret of a machine that runs, in order.
-    pub connection_keys: &'static [&'static str],
+    /// Keys of the connection Secret of a machine that runs, beside those of every cloud.
+    pub secret_has_also: &'static [&'static str],
     /// Fields that it cannot honour, each with a spec that asks for it.
     pub unsupported: fn() -> Vec<(&'static str, Value)>,
     /// What it changes on the same machine.
@@ -116,7 +116,26 @@ pub struct SavedImage {
     pub saved: fn(&Cloudsim) -> usize,
 }
 
+/// Keys of the connection Secret of a machine that runs, at every cloud.
+const SECRET_HAS: [&str; 8] = [
+    "host",
+    "port",
+    "provider",
+    "ssh_command",
+    "ssh_config",
+    "type",
+    "uri",
+    "username",
+];
+
 impl CloudFacts {
+    /// Keys of the connection Secret of a machine that runs, in order.
+    pub fn connection_keys(&self) -> Vec<&'static str> {
+        let mut keys = [&SECRET_HAS, self.secret_has_also].concat();
+        keys.sort_unstable();
+        keys
+    }
+
     /// A `GpuInstance` that runs there; `spec` is merged in, where `null` takes a member away.
     pub fn instance(&self, name: &str, spec: Value) -> Value {
         let usual = merged((self.spec)(), json!({ "providerRef": { "name": self.name } }));

@@ -38,19 +38,7 @@ pub const NEOLINK: CloudFacts = CloudFacts {
     deletes_running: false,
     restarts_at_once: false,
     chooses_password: false,
-    connection_keys: &[
-        "host",
-        "jupyter_token",
-        "jupyter_url",
-        "password",
-        "port",
-        "provider",
-        "ssh_command",
-        "ssh_config",
-        "type",
-        "uri",
-        "username",
-    ],
+    secret_has_also: &["jupyter_token", "jupyter_url", "password"],
     unsupported: || {
         vec![
             ("gpu.count", json!({ "gpu": { "model": null, "count": 0 } })),

@@ -42,18 +42,7 @@ pub const SCNET: CloudFacts = CloudFacts {
     deletes_running: false,
     restarts_at_once: false,
     chooses_password: false,
-    connection_keys: &[
-        "host",
-        "jupyter_token",
-        "jupyter_url",
-        "port",
-        "provider",
-        "ssh_command",
-        "ssh_config",
-        "type",
-        "uri",
-        "username",
-    ],
+    secret_has_also: &["jupyter_token", "jupyter_url"],
     unsupported: || {
         vec![
             ("maxPricePerHour", json!({ "maxPricePerHour": "100" })),

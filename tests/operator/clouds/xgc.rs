@@ -32,19 +32,7 @@ pub const XGC: CloudFacts = CloudFacts {
     deletes_running: true,
     restarts_at_once: false,
     chooses_password: false,
-    connection_keys: &[
-        "host",
-        "jupyter_token",
-        "jupyter_url",
-        "password",
-        "port",
-        "provider",
-        "ssh_command",
-        "ssh_config",
-        "type",
-        "uri",
-        "username",
-    ],
+    secret_has_also: &["jupyter_token", "jupyter_url", "password"],
     unsupported: || {
         vec![
             ("region", json!({ "region": "cn-1" })),
