@@ -1,5 +1,6 @@
 //! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
 
+use super::extra::{self, Extra};
 use super::patience::asked_lately;
 use super::{DELETE_PATIENCE, Scene, settle};
 use crate::account::{Obstacle, attempt_of};
@@ -21,11 +22,25 @@ pub(super) fn plan(scene: &Scene<'_>) -> Step {
     match (object.machine_id(), object.claim()) {
         (None, None) => nothing_held(scene),
         (None, Some(_)) => unsettled(scene),
-        (Some(_), _) => match object.spec.deletion_policy() {
-            DeletionPolicy::Retain => Step::LetGo,
-            DeletionPolicy::Stop => stop_first(scene),
+        (Some(id), _) => match object.spec.deletion_policy() {
+            DeletionPolicy::Retain => others_first(scene, &id).unwrap_or(Step::LetGo),
+            DeletionPolicy::Stop => others_first(scene, &id).unwrap_or_else(|| stop_first(scene)),
             DeletionPolicy::Delete => delete(scene),
         },
+    }
+}
+
+/// One machine is kept: what else was made for this object goes while there still is somebody who knows of it.
+fn others_first(scene: &Scene<'_>, kept: &str) -> Option<Step> {
+    let connection = scene.connection().ok()?;
+    scene.seen.machine(kept)?;
+    match extra::plan(scene, connection, kept) {
+        Extra::None => None,
+        Extra::Now(step) => Some(step),
+        Extra::Later => Some(Step::Wait(Wait::progress(
+            Reason::Deleting,
+            format!("machine {kept} is kept; another that was made for this object goes first"),
+        ))),
     }
 }
 

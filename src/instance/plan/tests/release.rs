@@ -85,7 +85,8 @@ fn delete_means_until_it_is_gone() {
 
 #[test]
 fn retain_and_stop_keep_the_machine() {
-    let stop = || with(DeletionPolicy::Stop);
+    let (retain, stop) = (|| with(DeletionPolicy::Retain), || with(DeletionPolicy::Stop));
+    let two = |second| seen().m(Stopped).machine(machine("m-2", 2, second));
     check(vec![
         ("retained as it is", with(DeletionPolicy::Retain), seen().m(Running), "let go"),
         ("for that no cloud is needed", with(DeletionPolicy::Retain), no_cloud(), "let go"),
@@ -99,6 +100,10 @@ fn retain_and_stop_keep_the_machine() {
         ("gone is gone", stop(), seen().absent_since(-65), "drop the finalizer"),
         ("the cloud cannot be asked", stop(), no_cloud(), "halt CredentialsNotFound"),
         ("an id is all that is known", stop(), seen().machine(machine("m-2", 2, Running)), "wait, Deleting"),
+        ("a second one is not kept", retain(), two(Running), "delete m-2"),
+        ("nor here", stop(), two(Running), "delete m-2"),
+        ("which takes a while", retain(), two(Running).asked_for("m-2", ActionKind::Delete, Running, 30), "wait, Deleting"),
+        ("until it goes", retain(), two(Deleting), "let go"),
     ]);
 }
 
