@@ -1,21 +1,16 @@
 //! A provider and its credentials outlive the machines that only they can delete.
 
-use std::fmt::Debug;
-
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::DeserializeGuard;
-use kube::{Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::{Client, ResourceExt};
 use serde_json::json;
 
+use super::held_secrets;
 use super::resolve::{ProviderKey, ProviderView};
-use crate::api::instance::ProviderKind;
-use crate::api::{
-    ClusterGpuProvider, GpuInstance, GpuProvider, IN_USE_FINALIZER, INSTANCE_FINALIZER, RELEASED_ANNOTATION,
-};
+use crate::api::{GpuInstance, HELD_SECRETS_ANNOTATION, IN_USE_FINALIZER, INSTANCE_FINALIZER, RELEASED_ANNOTATION};
 use crate::crash_point;
-use crate::kubernetes::{CallError, Namespaces, Taken, call, drop_finalizer, take_finalizer};
+use crate::kubernetes::{CallError, Namespaces, Taken, call, take_finalizer};
 
 /// Why a provider cannot be relied on.
 #[derive(Debug, thiserror::Error)]
@@ -31,23 +26,14 @@ pub enum HoldError {
 /// Puts the finalizer on a provider and its Secret, before anything is rented with them.
 pub async fn hold(client: &Client, provider: &ProviderView) -> Result<(), HoldError> {
     let key = &provider.key;
-    let taken = match key.kind {
-        ProviderKind::GpuProvider => {
-            let api: Api<GpuProvider> = Api::namespaced(client.clone(), key.namespace.as_deref().unwrap_or_default());
-            take_finalizer(&api, &key.name, IN_USE_FINALIZER).await
-        }
-        ProviderKind::ClusterGpuProvider => {
-            take_finalizer(
-                &Api::<ClusterGpuProvider>::all(client.clone()),
-                &key.name,
-                IN_USE_FINALIZER,
-            )
-            .await
-        }
-    };
+    let taken = take_finalizer(&key.api(client), &key.name, IN_USE_FINALIZER).await;
     demand(taken, &key.to_string())?;
     crash_point::reached(format_args!("protect the provider: its Secret not yet"));
-    if let Some((namespace, name)) = provider.secret() {
+    if let Some(secret) = provider.secret() {
+        held_secrets::note(client, provider, &secret)
+            .await
+            .map_err(|error| HoldError::Api(key.to_string(), error))?;
+        let (namespace, name) = secret;
         let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
         demand(
             take_finalizer(&api, &name, IN_USE_FINALIZER).await,
@@ -81,37 +67,31 @@ pub async fn release(
     if is_used(client, namespaces, &provider.key).await? {
         return Ok(());
     }
-    let key = &provider.key;
-    // A provider that is not in use itself would never let go of what it shares.
-    let is_held = |other: &ProviderView| other.finalizers.iter().any(|held| held == IN_USE_FINALIZER);
-    let secret_is_shared = others
-        .iter()
-        .any(|other| other.key != *key && other.secret() == provider.secret() && is_held(other));
-    if let Some((namespace, name)) = provider.secret().filter(|_| !secret_is_shared) {
-        drop_finalizer(
-            &Api::<Secret>::namespaced(client.clone(), &namespace),
-            &name,
-            IN_USE_FINALIZER,
-            None,
-        )
-        .await?;
+    let mut secrets = provider.held_secrets.clone();
+    secrets.extend(
+        provider
+            .secret()
+            .filter(|secret| !provider.held_secrets.contains(secret)),
+    );
+    for secret in &secrets {
+        held_secrets::free(client, provider, secret, others).await?;
     }
     crash_point::reached(format_args!("give the provider free: its Secret is"));
-    let seen = provider.resource_version.as_deref();
-    match key.kind {
-        ProviderKind::GpuProvider => {
-            let api: Api<GpuProvider> = Api::namespaced(client.clone(), key.namespace.as_deref().unwrap_or_default());
-            drop_finalizer(&api, &key.name, IN_USE_FINALIZER, seen).await
-        }
-        ProviderKind::ClusterGpuProvider => {
-            drop_finalizer(
-                &Api::<ClusterGpuProvider>::all(client.clone()),
-                &key.name,
-                IN_USE_FINALIZER,
-                seen,
-            )
-            .await
-        }
+    let finalizers: Vec<_> = provider
+        .finalizers
+        .iter()
+        .filter(|held| *held != IN_USE_FINALIZER)
+        .collect();
+    let patch = json!({ "metadata": {
+        "resourceVersion": provider.resource_version,
+        "finalizers": finalizers,
+        "annotations": { HELD_SECRETS_ANNOTATION: null },
+    } });
+    let name = &provider.key.name;
+    let api = provider.key.api(client);
+    match call(api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch))).await {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -149,31 +129,7 @@ pub(super) const MOST_REMEMBERED: usize = 2_000;
 
 /// Writes down, on the provider, that a machine was let go on purpose: it is never swept as an orphan.
 pub async fn remember_released(client: &Client, provider: &ProviderKey, instance_id: &str) -> Result<(), CallError> {
-    match provider.kind {
-        ProviderKind::GpuProvider => {
-            let namespace = provider.namespace.as_deref().unwrap_or_default();
-            append_released(
-                &Api::<GpuProvider>::namespaced(client.clone(), namespace),
-                &provider.name,
-                instance_id,
-            )
-            .await
-        }
-        ProviderKind::ClusterGpuProvider => {
-            append_released(
-                &Api::<ClusterGpuProvider>::all(client.clone()),
-                &provider.name,
-                instance_id,
-            )
-            .await
-        }
-    }
-}
-
-async fn append_released<K>(api: &Api<K>, name: &str, instance_id: &str) -> Result<(), CallError>
-where
-    K: Resource + Clone + Debug + DeserializeOwned,
-{
+    let (api, name) = (provider.api(client), &provider.name);
     let Some(object) = call(api.get_metadata_opt(name)).await? else {
         return Ok(());
     };

@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod controller;
 mod details;
+mod held_secrets;
 mod in_use;
 mod interests;
 mod ledger;

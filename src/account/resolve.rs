@@ -2,15 +2,18 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
-use kube::ResourceExt;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::{Client, ResourceExt};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::AccountKey;
+use super::{AccountKey, held_secrets};
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
-use crate::api::{Cloud, ClusterGpuProvider, GpuProvider, GpuProviderSpec, RELEASED_ANNOTATION};
+use crate::api::{
+    Cloud, ClusterGpuProvider, GpuProvider, GpuProviderSpec, HELD_SECRETS_ANNOTATION, RELEASED_ANNOTATION,
+};
 use crate::provider::Identity;
 
 /// Names one provider of either kind.
@@ -34,7 +37,24 @@ impl ProviderKey {
             name: reference.name.clone(),
         }
     }
+
+    /// Where its object is, whichever kind it is of.
+    pub(super) fn api(&self, client: &Client) -> Api<DynamicObject> {
+        match self.kind {
+            ProviderKind::GpuProvider => Api::namespaced_with(
+                client.clone(),
+                self.namespace.as_deref().unwrap_or_default(),
+                &ApiResource::erase::<GpuProvider>(&()),
+            ),
+            ProviderKind::ClusterGpuProvider => {
+                Api::all_with(client.clone(), &ApiResource::erase::<ClusterGpuProvider>(&()))
+            }
+        }
+    }
 }
+
+/// Namespace and name of a Secret.
+pub type SecretKey = (String, String);
 
 impl fmt::Display for ProviderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,6 +90,8 @@ pub struct ProviderView {
     pub deleting: bool,
     /// Its finalizers.
     pub finalizers: Vec<String>,
+    /// Secrets that are kept from deletion for it.
+    pub held_secrets: Vec<SecretKey>,
     /// Machines that were let go, by id.
     pub released: Vec<String>,
     /// The last request to look at the cloud now.
@@ -127,6 +149,9 @@ impl ProviderView {
             allowed_namespaces,
             deleting: meta.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
+            held_secrets: annotation(HELD_SECRETS_ANNOTATION)
+                .map(|list| held_secrets::parse(&list))
+                .unwrap_or_default(),
             released: annotation(RELEASED_ANNOTATION)
                 .map(|list| {
                     list.split(',')
@@ -189,7 +214,7 @@ impl ProviderView {
 
     /// Name and namespace of the Secret with the credentials.
     #[must_use]
-    pub fn secret(&self) -> Option<(String, String)> {
+    pub fn secret(&self) -> Option<SecretKey> {
         let reference = self.spec.credentials_secret_ref()?;
         let namespace = self.key.namespace.clone().or_else(|| reference.namespace.clone())?;
         Some((namespace, reference.name.clone()))

@@ -40,6 +40,9 @@ pub const CREATE_OUTCOME_ANNOTATION: &str = "gpuinstance.dev/create-outcome";
 /// Annotation on a provider: ids of machines that `deletionPolicy` let go, comma-separated. They are never swept.
 pub const RELEASED_ANNOTATION: &str = "gpuinstance.dev/released";
 
+/// Annotation on a provider: the Secrets that carry [`IN_USE_FINALIZER`] for it, `<namespace>/<name>`, comma-separated.
+pub const HELD_SECRETS_ANNOTATION: &str = "gpuinstance.dev/held-secrets";
+
 /// Label on everything that the operator makes; its value is [`MANAGER`].
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Label on a connection Secret: the name of its instance.

@@ -55,3 +55,39 @@ async fn a_provider_and_its_credentials_outlive_the_machines() {
     scene.until_gone(Kind::Secret, "xgc-credentials").await;
     assert_eq!((scene.sim.alive().len(), scene.sim.call_count("xgc.deploy")), (0, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_go_free_once_others_are_named_and_there() {
+    let scene = Scene::start("renamed-credentials").await;
+    scene.apply(instance("train-1", json!({}))).await;
+    scene.until_ready("train-1").await;
+    let name = |secret: &str| json!({ "spec": { "xgc": { "credentialsSecretRef": { "name": secret } } } });
+
+    scene.patch(Kind::GpuProvider, "xgc", name("next")).await;
+    let lost = |object: &Object| object.said("Ready", "reason") == "CredentialsNotFound";
+    scene.until(Kind::GpuProvider, "xgc", "without credentials", lost).await;
+    let first = scene.get(Kind::Secret, "xgc-credentials").await;
+    assert_eq!(first.finalizers(), [IN_USE], "the only key that there is");
+
+    let data = first.at("/data");
+    scene
+        .apply(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "next" }, "data": data }))
+        .await;
+    scene.delete(Kind::Secret, "xgc-credentials").await;
+    scene.until_gone(Kind::Secret, "xgc-credentials").await;
+    assert_eq!(scene.get(Kind::Secret, "next").await.finalizers(), [IN_USE]);
+    let noted = "/metadata/annotations/gpuinstance.dev~1held-secrets";
+    let provider = scene
+        .until(Kind::GpuProvider, "xgc", "one Secret kept", |object| {
+            object.text(noted) == format!("{}/next", scene.namespace)
+        })
+        .await;
+    assert_eq!(provider.finalizers(), [IN_USE]);
+
+    scene.delete(Kind::GpuInstance, "train-1").await;
+    scene.until_gone(Kind::GpuInstance, "train-1").await;
+    let free = |object: &Object| object.finalizers().is_empty();
+    scene.until(Kind::Secret, "next", "not in use", free).await;
+    let provider = scene.until(Kind::GpuProvider, "xgc", "not in use", free).await;
+    assert!(provider.at(noted).is_null(), "{provider}");
+}

@@ -56,6 +56,8 @@ impl Ticker {
     }
 
     async fn credentials(&self, provider: &ProviderView) -> Result<Credentials, Obstacle> {
+        // Until it is seen with its finalizer, it counts as one without.
+        self.remember(&provider.key, |memory| memory.secret_bare = true);
         let secret = credentials_secret(&self.client, provider).await?;
         let held = secret.finalizers().iter().any(|held| held == IN_USE_FINALIZER);
         self.remember(&provider.key, |memory| memory.secret_bare = !held);

@@ -20,7 +20,7 @@ use tracing::warn;
 use super::cache::Cache;
 use super::resolve::{ProviderKey, ProviderView};
 use super::sessions::{Session, Sessions};
-use super::{InstanceRef, in_use};
+use super::{InstanceRef, held_secrets, in_use};
 use crate::api::IN_USE_FINALIZER;
 use crate::api::remote_name::Installation;
 use crate::environment::Environment;
@@ -134,15 +134,19 @@ impl Ticker {
             .memory()
             .get(&provider.key)
             .is_some_and(|memory| memory.secret_bare);
+        let others = self.cache.providers();
+        if held && !used {
+            return in_use::release(&self.client, &self.namespaces, provider, &others).await;
+        }
         if used && (!held || secret_bare) && !provider.deleting {
-            match in_use::hold(&self.client, provider).await {
+            return match in_use::hold(&self.client, provider).await {
                 Ok(()) | Err(in_use::HoldError::Going(_)) => Ok(()),
                 Err(in_use::HoldError::Api(_, error)) => Err(error),
-            }
-        } else if held && !used {
-            in_use::release(&self.client, &self.namespaces, provider, &self.cache.providers()).await
-        } else {
-            Ok(())
+            };
         }
+        if secret_bare {
+            return Ok(());
+        }
+        held_secrets::free_former(&self.client, provider, &others).await
     }
 }
