@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::account::cache::Cache;
 use crate::account::controller::{self as providers, watch};
-use crate::account::{InstanceRef, ProviderKey, Sessions, Ticker};
+use crate::account::{InstanceRef, ProviderKey, Sessions, Ticker, Unwanted};
 use crate::api::instance::ProviderKind;
 use crate::api::remote_name::Installation;
 use crate::api::{ClusterGpuProvider, GpuInstance, GpuProvider};
@@ -69,7 +69,7 @@ pub async fn run(context: Context) -> Result<(), Error> {
     let id = context.installation_id.as_ref();
     let installation = Installation::new(id).ok_or_else(|| Error::Installation(id.to_owned()))?;
     let policy = EndpointPolicy::new(context.allowed_endpoints.iter().cloned())?;
-    let connector = Connector::new(policy, Arc::clone(&context.environment))?;
+    let connector = Connector::new(policy, Arc::clone(&context.environment))?.measured(context.metrics.clone());
     let watched = watch_all(&context);
     let (wake_instances, woken) = Wakers::<InstanceRef>::new(&context.namespaces);
     let (wake_providers, asked) = Wakers::<ProviderKey>::new(&context.namespaces);
@@ -96,6 +96,7 @@ pub async fn run(context: Context) -> Result<(), Error> {
         wake: Box::new(wake.clone()),
         backoff: Backoff::new(Arc::clone(&context.environment)),
         memory: Mutex::new(BTreeMap::new()),
+        unwanted: Unwanted::default(),
     });
     let reconciler = Arc::new(Reconciler {
         client: context.client.clone(),

@@ -19,6 +19,8 @@ use strum::{VariantArray as _, VariantNames as _};
 mod fields;
 #[path = "docs/links.rs"]
 mod links;
+#[path = "docs/metrics.rs"]
+mod metrics;
 #[path = "docs/values.rs"]
 mod values;
 

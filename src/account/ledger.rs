@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Account;
 use crate::api::GpuInstance;
-use crate::api::instance::StopMode;
 use crate::api::money::{self, Decimal};
 use crate::api::provider::Limits;
-use crate::api::status::{GpuInstanceStatus, InstanceState};
+use crate::api::status::GpuInstanceStatus;
 
 /// What one object holds of the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,14 +23,12 @@ impl Holding {
     /// What an object holds, as its status says; what it may cost, where the price is not known.
     #[must_use]
     pub fn of(instance: &GpuInstance, status: &GpuInstanceStatus) -> Self {
-        let keeps_gpu = status.stopped_with == Some(StopMode::KeepGpu);
-        let bills = keeps_gpu || super::bills_as_running(status.state.unwrap_or(InstanceState::Creating));
         let price = money::parse(status.price_per_hour.as_deref())
             .or_else(|| status.quoted_price())
             .or_else(|| instance.spec.max_price_per_hour());
         Self {
             instance_id: status.instance_id.clone(),
-            price: price.filter(|_| bills).unwrap_or_default(),
+            price: price.filter(|_| super::bills(status)).unwrap_or_default(),
             claimed: true,
         }
     }

@@ -27,7 +27,7 @@ pub use orphans::Knowers;
 pub use presence::{Absence, Snapshot, Subject, attempt_of, given_name};
 pub use resolve::{ProviderKey, ProviderView};
 pub use sessions::{Connected, Obstacle, Session, Sessions};
-pub use tick::{Ticker, credentials_secret};
+pub use tick::{Ticker, Unwanted, credentials_secret};
 pub use verdict::{Retry, Verdict, verdict};
 
 use std::collections::BTreeMap;
@@ -37,7 +37,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::api::Cloud;
-use crate::api::status::InstanceState;
+use crate::api::instance::StopMode;
+use crate::api::status::{GpuInstanceStatus, InstanceState};
 use details::Details;
 use interests::Interest;
 use ledger::Ledger;
@@ -131,6 +132,13 @@ pub fn bills_as_running(state: InstanceState) -> bool {
         state,
         InstanceState::Stopped | InstanceState::Pending | InstanceState::Lost | InstanceState::Frozen
     )
+}
+
+/// Whether a machine costs what a running one does: also where it is stopped, but keeps its GPU.
+#[must_use]
+pub fn bills(status: &GpuInstanceStatus) -> bool {
+    let keeps_gpu = status.stopped_with == Some(StopMode::KeepGpu);
+    keeps_gpu || bills_as_running(status.state.unwrap_or(InstanceState::Creating))
 }
 
 #[cfg(test)]

@@ -126,7 +126,19 @@ fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Sto
 }
 
 /// What the machine is doing, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema, strum::IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Deserialize,
+    Serialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 pub enum InstanceState {
     /// Nothing is rented yet.
     Pending,

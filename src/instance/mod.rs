@@ -18,3 +18,6 @@ mod step;
 mod tell;
 
 pub use pass::Reconciler;
+
+/// The name of every step, in the log and in metrics.
+pub const STEPS: &[&str] = <step::Step as strum::VariantNames>::VARIANTS;

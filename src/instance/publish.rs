@@ -1,5 +1,7 @@
 //! Publishes: the connection Secret, status, events. Writes nothing when nothing changed.
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 
@@ -59,8 +61,21 @@ impl Reconciler {
         wanted.metadata.resource_version = self.version_written(object);
         // The version that was read guards the write: a claim on a stale object is refused.
         let written = call(api.replace_status(&object.name_any(), &PostParams::default(), &wanted)).await?;
+        self.measure_first_ready(object, &written);
         self.wrote(written);
         Ok(())
+    }
+
+    /// Tells how long a machine that was rented took, once, with the status that calls it Ready for the first time.
+    fn measure_first_ready(&self, before: &GpuInstance, written: &GpuInstance) {
+        let was_ready = before.status.as_ref().is_some_and(|status| status.was_ready);
+        let Some(status) = written.status.as_ref().filter(|status| status.was_ready && !was_ready) else {
+            return;
+        };
+        if let Some((cloud, claim)) = status.cloud().zip(status.claim.as_ref()) {
+            let took = Duration::try_from(self.environment.now().duration_since(claim.since.0));
+            self.metrics.became_ready(cloud, took.unwrap_or_default());
+        }
     }
 
     /// Brings the connection Secret up to date with a running machine; `true` if there is one of ours.

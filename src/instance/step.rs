@@ -10,8 +10,9 @@ use crate::api::instance::StopMode;
 use crate::api::status::{Claim, PriceLatch, Transition};
 use crate::provider::Field;
 
-/// What a pass does.
-#[derive(Clone, Debug, PartialEq)]
+/// What a pass does. Its name is the step in the log and in metrics.
+#[derive(Clone, Debug, PartialEq, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum Step {
     /// Nothing: everything is as the spec asks.
     Rest,
@@ -22,38 +23,48 @@ pub enum Step {
     /// Nothing, because the spec says so; what would be done otherwise.
     Suspended(Option<String>),
     /// Take the instance's finalizer, before the first paid call.
+    #[strum(serialize = "take the finalizer")]
     TakeFinalizer,
     /// Put the finalizer on the provider and its Secret.
+    #[strum(serialize = "protect the provider")]
     HoldProvider,
     /// Ask the cloud whether it has what is ordered, and for how much.
+    #[strum(serialize = "ask for the price")]
     Quote,
     /// Choose a password and store it, before the call that sets it.
+    #[strum(serialize = "store a password")]
     StorePassword,
     /// Choose the password that a reinstall will set, and store it beside the one that holds until then.
+    #[strum(serialize = "store the next password")]
     StoreNextPassword,
     /// The reinstall is over: its password is the one that holds.
+    #[strum(serialize = "keep the next password")]
     KeepNextPassword,
     /// Reserve room within the limits, and write the intent to rent.
     Claim(Claim),
     /// Rent.
     Create,
     /// Ask how far the task is that makes the machine.
+    #[strum(serialize = "follow the task")]
     FollowTask(String),
     /// Adopt a machine that exists.
     Adopt(String),
     /// Write down something that is known or intended.
     Record(Vec<Change>, Obstacle),
     /// Write the annotation that binds the object to its machine.
+    #[strum(serialize = "write the binding")]
     WriteBinding,
     /// Start the machine; with other GPUs, if these fields are to be changed so.
     Start(Vec<Field>),
     /// Stop the machine.
     Stop(StopMode),
     /// Stop a machine that was made for the object besides the one that it has, and why.
+    #[strum(serialize = "stop a second machine")]
     StopExtra(String, String),
     /// Restart the machine in one call.
     Restart,
     /// Save an image of the machine.
+    #[strum(serialize = "save an image")]
     SaveImage,
     /// Change these fields on the machine.
     Update(Vec<Field>),
@@ -62,8 +73,10 @@ pub enum Step {
     /// Forget the machine, which is gone; the object stays.
     Forget(Vec<Change>, Obstacle),
     /// Leave the machine alone for good, as the deletion policy says.
+    #[strum(serialize = "let go")]
     LetGo,
     /// Give the object free.
+    #[strum(serialize = "drop the finalizer")]
     DropFinalizer(String),
 }
 

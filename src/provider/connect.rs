@@ -13,6 +13,7 @@ use super::{Provider, capital_online, luchen, neolink, scnet, xgc};
 use crate::api::condition::Reason;
 use crate::api::{Cloud, GpuProviderSpec, money};
 use crate::environment::Environment;
+use crate::metrics::Metrics;
 
 /// An account that cannot be connected to: what the provider's conditions say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,7 @@ pub struct Connector {
     policy: Arc<EndpointPolicy>,
     transport: Transport,
     environment: Arc<dyn Environment>,
+    metrics: Option<Metrics>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -74,7 +76,17 @@ impl Connector {
             policy: Arc::new(policy),
             transport: Transport::new()?,
             environment,
+            metrics: None,
         })
+    }
+
+    /// The same; waits for turns are told there.
+    #[must_use]
+    pub fn measured(self, metrics: Metrics) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
     }
 
     /// The account, kept within `limits.requestsPerSecond` and left alone while its cloud is out of order. Asks
@@ -91,7 +103,10 @@ impl Connector {
             ));
         };
         credentials.check(cloud)?;
-        let pace = pace(spec)?;
+        let pace = match &self.metrics {
+            Some(metrics) => pace(spec)?.measured(cloud, metrics.clone()),
+            None => pace(spec)?,
+        };
         let driver: Arc<dyn Provider> = match cloud {
             Cloud::Xgc => {
                 let token = credentials.get("token")?;

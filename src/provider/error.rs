@@ -18,7 +18,7 @@ pub struct Error {
 }
 
 /// What an error means for whoever called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// The credentials are refused.

@@ -10,7 +10,9 @@ use rust_decimal::prelude::ToPrimitive;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::api::Cloud;
 use crate::api::money::Decimal;
+use crate::metrics::Metrics;
 
 /// Requests a second where the provider does not say.
 const DEFAULT_PER_SECOND: u32 = 100;
@@ -24,6 +26,8 @@ pub struct Pace {
     clock: TokioClock,
     /// First come, first served: the limiter itself lets whoever asks at the right moment pass.
     queue: Mutex<()>,
+    /// Where it is told how long each wait took.
+    measured: Option<(Cloud, Metrics)>,
 }
 
 /// Tokio's clock, which a test can pause; governor's own waits follow the machine's.
@@ -50,7 +54,17 @@ impl Pace {
             limiter: RateLimiter::direct_with_clock(Quota::with_period(interval)?, clock),
             clock,
             queue: Mutex::default(),
+            measured: None,
         })
+    }
+
+    /// The same; how long each wait for a turn takes, is told there.
+    #[must_use]
+    pub fn measured(self, cloud: Cloud, metrics: Metrics) -> Self {
+        Self {
+            measured: Some((cloud, metrics)),
+            ..self
+        }
     }
 
     /// Waits for the next turn, but no longer than this; whether it came.
@@ -61,7 +75,12 @@ impl Pace {
                 sleep(early.wait_time_from(self.clock.now())).await;
             }
         };
-        timeout(patience, wait).await.is_ok()
+        let begun = Instant::now();
+        let came = timeout(patience, wait).await.is_ok();
+        if let Some((cloud, metrics)) = &self.measured {
+            metrics.waited_for_turn(*cloud, begun.elapsed());
+        }
+        came
     }
 }
 
@@ -125,6 +144,24 @@ mod tests {
         assert_eq!(begun.elapsed().as_secs(), 4);
         assert!(pace.turn(PATIENT).await);
         assert_eq!(begun.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_are_measured_also_those_in_vain() {
+        let metrics = Metrics::new();
+        let pace = pace("0.5").measured(Cloud::Xgc, metrics.clone());
+        assert!(pace.turn(PATIENT).await);
+        assert!(pace.turn(PATIENT).await);
+        assert!(!pace.turn(Duration::from_secs(1)).await);
+        let text = metrics.text();
+        for line in [
+            r#"bucket{le="0.01",cloud="XGC"} 1"#,
+            r#"bucket{le="0.5",cloud="XGC"} 1"#,
+            r#"bucket{le="2.5",cloud="XGC"} 3"#,
+        ] {
+            let line = format!("gpu_instance_operator_cloud_turn_wait_seconds_{line}\n");
+            assert!(text.contains(&line), "{line} in\n{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One pass over a provider: credentials, list, wake, publish.
 
+mod census;
 mod connect;
 mod list;
 mod publish;
@@ -7,6 +8,7 @@ mod rejected;
 mod sweep;
 mod vanished;
 
+pub use census::Unwanted;
 pub use connect::credentials_secret;
 
 use std::collections::BTreeMap;
@@ -57,6 +59,8 @@ pub struct Ticker {
     pub backoff: Backoff,
     /// What is remembered of each provider from pass to pass.
     pub memory: Mutex<BTreeMap<ProviderKey, Memory>>,
+    /// Machines that cost money though they should not.
+    pub unwanted: Unwanted,
 }
 
 /// What is remembered of a provider from pass to pass.
@@ -80,6 +84,7 @@ impl Ticker {
             self.sessions.remove(key);
             self.memory().remove(key);
             self.wake_users(key);
+            self.count();
             return Duration::from_hours(1);
         };
         let session = self.session(&provider).await;

@@ -1,15 +1,13 @@
 //! Publishes what is known of a provider: its status, figures, and machines that nobody knows.
 
-use std::collections::HashMap;
-
 use tracing::warn;
 
 use super::Ticker;
 use crate::account::orphans::Strays;
 use crate::account::resolve::ProviderView;
 use crate::account::sessions::Session;
-use crate::account::{Account, AccountKey, bills_as_running, controller, status};
-use crate::api::money;
+use crate::account::{Account, AccountKey, bills, bills_as_running, controller, status};
+use crate::api::money::{self, Decimal};
 use crate::api::status::GpuInstanceStatus;
 use crate::provider::Balance;
 
@@ -43,12 +41,12 @@ impl Ticker {
         };
         let wanted = status::project(provider, &known);
         if let Some(account) = account {
-            self.measure(account, &users, balance.as_ref(), strays.as_ref());
+            self.measure(account, balance.as_ref(), strays.as_ref());
         }
         if let (Session::Connected(connected), Some(strays)) = (session, &strays) {
             self.tell_orphans(connected, strays);
         }
-        self.count_instances();
+        self.count();
         if wanted != provider.status
             && let Err(error) = controller::write_status(&self.client, &provider.key, wanted).await
             && !error.is_conflict()
@@ -58,30 +56,9 @@ impl Ticker {
         }
     }
 
-    fn count_instances(&self) {
-        let mut counts = HashMap::new();
-        for guarded in self.cache.instances() {
-            let status = guarded.0.as_ref().ok().and_then(|instance| instance.status.as_ref());
-            if let Some((cloud, state)) = status.and_then(|status| status.cloud().zip(status.state)) {
-                *counts.entry((cloud, state)).or_default() += 1;
-            }
-        }
-        self.metrics.set_instances(&counts);
-    }
-
-    fn measure(
-        &self,
-        account: &Account,
-        users: &[GpuInstanceStatus],
-        balance: Option<&Balance>,
-        strays: Option<&Strays>,
-    ) {
+    fn measure(&self, account: &Account, balance: Option<&Balance>, strays: Option<&Strays>) {
         let AccountKey { cloud, id, .. } = &account.key;
-        let running = users.iter().filter(|status| status.state.is_some_and(bills_as_running));
-        let price = running
-            .filter_map(|status| money::parse(status.price_per_hour.as_deref()))
-            .sum();
-        let currency = users.iter().find_map(|status| status.currency.clone());
+        let (price, currency) = self.price_of(&account.key);
         self.metrics
             .set_price_per_hour(*cloud, id, currency.as_deref().unwrap_or("CNY"), price);
         if let Some(balance) = balance {
@@ -96,5 +73,24 @@ impl Ticker {
             self.metrics
                 .set_orphans_price(*cloud, id, currency.unwrap_or("CNY"), price);
         }
+    }
+    /// What all machines of an account cost an hour, whichever of its providers they are rented with, and in what.
+    fn price_of(&self, account: &AccountKey) -> (Decimal, Option<String>) {
+        let (mut price, mut currency) = (Decimal::ZERO, None);
+        for guarded in self.cache.instances() {
+            let status = guarded.0.as_ref().ok().and_then(|instance| instance.status.as_ref());
+            let Some(status) = status.filter(|status| {
+                status.cloud() == Some(account.cloud)
+                    && status.account_id.as_ref() == Some(&account.id)
+                    && status.endpoint == account.endpoint
+            }) else {
+                continue;
+            };
+            currency = currency.or_else(|| status.currency.clone());
+            if bills(status) {
+                price += money::parse(status.price_per_hour.as_deref()).unwrap_or_default();
+            }
+        }
+        (price, currency)
     }
 }

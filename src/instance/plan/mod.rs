@@ -199,34 +199,7 @@ pub(super) fn endpoint_of(connection: &Connection) -> &str {
 /// What a step does, in words for a message or a log line.
 #[must_use]
 pub fn verb(step: &Step) -> &'static str {
-    match step {
-        Step::Rest => "rest",
-        Step::Wait(_) => "wait",
-        Step::Halt(_) => "halt",
-        Step::Suspended(_) => "suspended",
-        Step::TakeFinalizer => "take the finalizer",
-        Step::HoldProvider => "protect the provider",
-        Step::Quote => "ask for the price",
-        Step::StorePassword => "store a password",
-        Step::StoreNextPassword => "store the next password",
-        Step::KeepNextPassword => "keep the next password",
-        Step::Claim(_) => "claim",
-        Step::Create => "create",
-        Step::FollowTask(_) => "follow the task",
-        Step::Adopt(_) => "adopt",
-        Step::Record(..) => "record",
-        Step::WriteBinding => "write the binding",
-        Step::Start(_) => "start",
-        Step::Stop(_) => "stop",
-        Step::StopExtra(..) => "stop a second machine",
-        Step::Restart => "restart",
-        Step::SaveImage => "save an image",
-        Step::Update(_) => "update",
-        Step::Delete(..) => "delete",
-        Step::Forget(..) => "forget",
-        Step::LetGo => "let go",
-        Step::DropFinalizer(_) => "drop the finalizer",
-    }
+    step.into()
 }
 
 /// What the cloud adds to a machine's state, to be put behind it.

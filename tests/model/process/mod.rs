@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gpu_instance_operator::account::cache::Cache;
-use gpu_instance_operator::account::{InstanceRef, ProviderKey, Sessions, Ticker};
+use gpu_instance_operator::account::{InstanceRef, ProviderKey, Sessions, Ticker, Unwanted};
 use gpu_instance_operator::api::GpuInstance;
 use gpu_instance_operator::api::remote_name::Installation;
 use gpu_instance_operator::instance::Reconciler;
@@ -215,6 +215,7 @@ fn operator(parts: &Parts<'_>) -> (Arc<Ticker>, Arc<Reconciler>) {
         wake: waker(parts.queues),
         backoff: Backoff::new(environment.clone()),
         memory: Mutex::default(),
+        unwanted: Unwanted::default(),
     };
     let (leads, providers) = (Arc::clone(parts.leads), Arc::clone(&parts.queues.providers));
     let reconciler = Reconciler {
