@@ -52,6 +52,8 @@ pub enum Operation {
 pub enum Outcome {
     /// It was done.
     Done,
+    /// The cloud's answer, or our own rules, say that it cannot be done: it has none free, a limit is reached.
+    Refused,
     /// The cloud, or the API server, did not do it.
     Failed,
     /// Another had changed the object: the loop looks again.

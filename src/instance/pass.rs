@@ -422,7 +422,9 @@ impl Reconciler {
         let result = match &outcome.result {
             Ok(()) => metrics::Outcome::Done,
             Err(Failure::Stale) => metrics::Outcome::Conflict,
-            Err(_) => metrics::Outcome::Failed,
+            Err(Failure::Obstacle(_)) => metrics::Outcome::Refused,
+            Err(Failure::Cloud(error)) if error.kind.is_an_answer() => metrics::Outcome::Refused,
+            Err(Failure::Cloud(_) | Failure::Api(_)) => metrics::Outcome::Failed,
         };
         self.metrics.stepped(verb(step), result);
     }

@@ -46,6 +46,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the cloud has understood what was asked, and says no.
+    #[must_use]
+    pub fn is_an_answer(self) -> bool {
+        matches!(
+            self,
+            Self::NoCapacity | Self::InsufficientBalance | Self::Quota | Self::Invalid | Self::Unsupported
+        )
+    }
+
     /// The word for metrics.
     #[must_use]
     pub fn label(self) -> &'static str {

@@ -182,3 +182,27 @@ fn what_is_switched_off_is_not_there() {
         assert!(on.iter().any(|made| made == kind), "{kind}");
     }
 }
+
+#[test]
+fn alerts_link_to_the_runbook_that_people_read() {
+    let of = |values: &Value| -> Value {
+        let objects = rendered(values);
+        the(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"][0]["annotations"]["runbook_url"].clone()
+    };
+    let there = of(&json!({ "prometheusRule": { "enabled": true, "runbookUrl": "https://docs.example.com/gpu" } }));
+    assert_eq!(there, "https://docs.example.com/gpu#gpumachinecostsunwanted");
+    let plain = of(&json!({ "prometheusRule": { "enabled": true } }));
+    assert_eq!(plain, "docs/runbook.md#gpumachinecostsunwanted");
+}
+
+/// Both are written for others than Helm, and full of what Helm would take for its own.
+#[test]
+fn alerts_and_dashboard_are_rendered_as_they_are() {
+    let read = |path: &str| std::fs::read_to_string(super::helm::chart().join(path)).unwrap();
+    let objects = rendered(&json!({ "prometheusRule": { "enabled": true }, "dashboard": { "enabled": true } }));
+    let rules: Value = serde_saphyr::from_str(&read("files/alerts.yaml")).unwrap();
+    assert_eq!(the(&objects, "PrometheusRule")["spec"], rules);
+    let dashboard = &the(&objects, "ConfigMap")["data"]["gpu-instance-operator.json"];
+    let parse = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    assert_eq!(parse(dashboard.as_str().unwrap()), parse(&read("files/dashboard.json")));
+}

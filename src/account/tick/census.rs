@@ -14,7 +14,7 @@ use crate::account::sessions::Session;
 use crate::account::{AccountKey, bills};
 use crate::api::condition::{self, Reason, Type};
 use crate::api::instance::{DeletionPolicy, Power};
-use crate::api::status::InstanceState;
+use crate::api::status::{GpuInstanceStatus, InstanceState};
 use crate::api::{Cloud, GpuInstance, money};
 use crate::metrics::{Cause, Census, Since};
 
@@ -70,7 +70,7 @@ impl Ticker {
 
 /// The cloud of an instance: as its status says, else its provider's.
 fn cloud_of(instance: &GpuInstance, providers: &[ProviderView]) -> Option<Cloud> {
-    let said = instance.status.as_ref().and_then(|status| status.cloud());
+    let said = instance.status.as_ref().and_then(GpuInstanceStatus::cloud);
     said.or_else(|| {
         let key = ProviderKey::of(&instance.spec.provider_ref, &instance.namespace().unwrap_or_default());
         providers.iter().find(|provider| provider.key == key)?.spec.cloud()
