@@ -11,7 +11,7 @@ use super::interests::Wake;
 use super::orphans::Sightings;
 use super::presence::{Absence, Snapshot, given_name};
 use super::{Account, InstanceRef, State};
-use crate::api::remote_name::Installation;
+use crate::api::remote_name::{Installation, RemoteName};
 use crate::provider::{self, Listing, Machine};
 
 /// The cloud could not be asked.
@@ -165,10 +165,10 @@ impl Account {
         self.state().latest.clone()
     }
 
-    /// Machines that came up after `since`, that no object holds and whose name explains nothing, on an account
+    /// Machines that came up after `since`, that no object holds and that no installation has named, on an account
     /// where no name has proved to be kept: any of them may be what a lost reply has made.
     #[must_use]
-    pub fn unexplained_since(&self, since: Timestamp, installation: &Installation) -> Vec<String> {
+    pub fn unexplained_since(&self, since: Timestamp) -> Vec<String> {
         let state = self.state();
         let Some(latest) = state.latest.as_ref().filter(|_| !state.names_kept) else {
             return Vec::new();
@@ -187,7 +187,7 @@ impl Account {
             .iter()
             .filter(newcomer)
             .filter(|machine| !state.ledger.is_held(&machine.id))
-            .filter(|machine| given_name(machine, installation).is_none())
+            .filter(|machine| machine.name.as_deref().and_then(RemoteName::parse).is_none())
             .map(|machine| machine.id.clone())
             .collect()
     }

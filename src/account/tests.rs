@@ -183,7 +183,7 @@ fn one_failure_is_a_hiccup_and_two_are_an_outage() {
 
 #[test]
 fn a_newcomer_without_a_name_that_explains_it_may_be_anyones() {
-    let unexplained = |account: &Account| account.unexplained_since(at(60), &ours());
+    let unexplained = |account: &Account| account.unexplained_since(at(60));
     let known = account();
     list(&known, 0, running("old"));
     list(&known, 90, [running("old"), running("new")].concat());
@@ -228,6 +228,14 @@ fn a_newcomer_without_a_name_that_explains_it_may_be_anyones() {
         [] as [&str; 0],
         "a cloud that keeps our names explains every machine"
     );
+
+    let shared = account();
+    list(
+        &shared,
+        90,
+        vec![machine("m-1", "gi-other-000000000001-1", InstanceState::Running)],
+    );
+    assert_eq!(unexplained(&shared), [] as [&str; 0], "another installation's");
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,9 +61,7 @@ impl Reconciler {
                 seen.unexplained = object
                     .claim()
                     .filter(|_| object.machine_id().is_none())
-                    .map_or_else(Vec::new, |claim| {
-                        connected.account.unexplained_since(claim.since.0, &self.installation)
-                    });
+                    .map_or_else(Vec::new, |claim| connected.account.unexplained_since(claim.since.0));
                 seen.ports = ports(object, connected, &seen.evidence);
             }
         }
