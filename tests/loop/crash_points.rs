@@ -97,7 +97,7 @@ fn lived(case: &Case) -> crate::model::Lived {
 }
 
 /// The calls that differ from all that came before them.
-fn points_of(calls: &[Call]) -> Vec<usize> {
+pub fn points_of(calls: &[Call]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let mut is_new = |call: &Call| call.effect == Effect::Writes || seen.insert((call.what.clone(), call.outside));
     (0..calls.len()).filter(|n| is_new(&calls[*n])).collect()

@@ -27,7 +27,7 @@ impl Life {
 }
 
 /// Longest that any step of a life takes, under any one fault.
-const LONG: u32 = 1_200;
+pub const LONG: u32 = 1_200;
 
 /// All of them.
 pub const LIVES: &[Life] = &[
@@ -93,11 +93,11 @@ pub const LIVES: &[Life] = &[
     },
 ];
 
-async fn ready(model: &mut Model) -> Outcome {
+pub async fn ready(model: &mut Model) -> Outcome {
     model.until("Ready", LONG, |model| model.is_ready("a")).await
 }
 
-async fn gone(model: &mut Model) -> Outcome {
+pub async fn gone(model: &mut Model) -> Outcome {
     model.until("gone", LONG, |model| model.instance("a").is_none()).await
 }
 
@@ -106,7 +106,7 @@ async fn edited(model: &mut Model, spec: &Value) -> Outcome {
     ready(model).await
 }
 
-async fn ends(model: &mut Model) -> Outcome {
+pub async fn ends(model: &mut Model) -> Outcome {
     model.delete("a");
     gone(model).await?;
     model.settles().await

@@ -6,12 +6,14 @@
 mod model;
 
 mod crash_points;
+mod holes;
 mod identity;
 mod leaders;
 mod lists;
 mod lives;
 mod orders;
 mod patience;
+mod refusals;
 mod replacing;
 mod returned;
 mod spending;

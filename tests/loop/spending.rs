@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use gpu_instance_operator::api::Cloud;
+use gpu_instance_operator::api::instance::StopMode;
+use gpu_instance_operator::api::money::Decimal;
 use gpu_instance_operator::provider::PriceKnown;
 use serde_json::json;
 
+use crate::holes::must;
+use crate::lives::{gone, ready};
 use crate::{passes, passes_at};
 
 /// Where the price is known only of a machine that exists, it is found out once; where it is told before, never.
@@ -96,4 +100,34 @@ fn a_price_above_the_cap_is_said_once() {
             Ok(())
         },
     );
+}
+
+/// From the order to the word that it is wanted no more, and then one poll; what the cloud takes to stop and to delete is
+/// the cloud's.
+#[test]
+fn what_is_metered_is_what_was_asked_for_and_one_poll_at_most() {
+    passes(5, |mut model| async move {
+        let can = model.cloud.profile.capabilities;
+        let ordered = model.world.now();
+        model.create("a", &json!({}));
+        ready(&mut model).await?;
+        model.seconds(600).await?;
+        let unwanted = model.world.now();
+        model.edit("a", &json!({ "power": "Stopped" }));
+        ready(&mut model).await?;
+        model.seconds(600).await?;
+        let deleted = model.world.now();
+        model.delete("a");
+        gone(&mut model).await?;
+        let costs_while_stopped = can.stop_mode(None) == StopMode::KeepGpu;
+        let until = if costs_while_stopped { deleted } else { unwanted };
+        let (poll, of_the_cloud) = (30, 16);
+        let machine = &model.cloud.ever()[0];
+        let cost_of = |seconds: i64| machine.price * Decimal::from(seconds) / Decimal::from(3600);
+        let metered = machine.cost(model.world.now());
+        let allowed = cost_of(until.duration_since(ordered).as_secs() + poll + of_the_cloud);
+        must(&model, metered <= allowed, &format!("{metered} is more than {allowed}"))?;
+        must(&model, metered >= cost_of(600), "it was there to be used")?;
+        model.settles().await
+    });
 }

@@ -1,5 +1,6 @@
 //! What a user sees.
 
+use gpu_instance_operator::api::status::InstanceState;
 use serde_json::Value;
 
 use super::Model;
@@ -30,6 +31,11 @@ impl Model {
     pub fn is_ready(&self, name: &str) -> bool {
         let object = self.api.get("gpuinstances", name);
         object.is_some_and(|object| is_ready(&object))
+    }
+
+    /// The state of the instance's machine, as the cloud really has it.
+    pub fn machine_state(&self, name: &str) -> Option<InstanceState> {
+        self.cloud.state(self.status(name, "instanceId").as_str()?)
     }
 
     /// All instances, with what is published of them.

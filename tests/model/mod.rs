@@ -2,12 +2,12 @@
 //!
 //! A scenario is an async function over a [`Model`]: it does what users do, plans faults, waits until something holds,
 //! and ends with [`Model::settles`]. What must hold always is looked at all the time, by [`oracles`].
-#![allow(dead_code, reason = "a cloud is modelled whole; lives ask for a part of it")]
 
 mod api_server;
 mod cloud;
 mod faults;
 mod look;
+mod money;
 mod oracles;
 mod process;
 mod queue;
@@ -24,8 +24,10 @@ use gpu_instance_operator::api::Cloud as Name;
 use tokio::time::Instant;
 
 pub use api_server::ApiServer;
-pub use cloud::{Cloud, Profile};
+pub use cloud::{Cloud, Habits, Profile, REGIONS};
 pub use faults::{Call, Effect, Fate, Weather};
+pub use look::is_ready;
+pub use money::Money;
 pub use oracles::Oracles;
 pub use process::Process;
 pub use runner::{Lived, Outcome, live, on_all_cores, run_at};
@@ -41,6 +43,9 @@ pub struct Model {
     pub operator: Process,
     /// Another process of the operator, which leads no more or thinks so.
     pub rival: Option<Process>,
+    /// Another cluster, with an operator of its own, that uses the same account.
+    pub elsewhere: Option<(Arc<ApiServer>, Process)>,
+    pub money: Money,
     processes: u32,
     /// How many calls, changes and machines there had been when all was last looked at.
     looked_at: (usize, u64, usize),
@@ -50,7 +55,7 @@ impl Model {
     pub fn new(cloud: Name, seed: u64) -> Self {
         let world = World::new(seed);
         let profile = Profile::of(cloud);
-        let api = ApiServer::new(Arc::clone(&world));
+        let api = ApiServer::new(Arc::clone(&world), "model");
         let cloud = Cloud::new(Arc::clone(&world), profile);
         let oracles = Arc::new(Oracles::default());
         watch_over(&world, &api, &cloud, &oracles);
@@ -63,6 +68,8 @@ impl Model {
             oracles,
             operator,
             rival: None,
+            elsewhere: None,
+            money: Money::default(),
             processes: 1,
             looked_at: (0, 0, 0),
         }
@@ -72,6 +79,15 @@ impl Model {
     pub fn start_rival(&mut self) {
         self.oracles.limits_change(self.world.now());
         self.rival = Some(self.another());
+    }
+
+    /// A second cluster, with an installation of its own, uses the same account.
+    pub fn start_elsewhere(&mut self) {
+        let api = ApiServer::new(Arc::clone(&self.world), "other");
+        user::furnish(&api, &self.cloud.profile);
+        self.processes += 1;
+        let operator = Process::start(self.processes, &self.world, &api, &self.cloud);
+        self.elsewhere = Some((api, operator));
     }
 
     /// The rival is the operator from now on, or whoever is started in its place if it died; the old one ends.
@@ -105,6 +121,8 @@ impl Model {
         if let Some(panic) = self.operator.panicked() {
             self.world.wrong(panic);
         }
+        self.money
+            .look(&self.world, &self.api, &self.cloud, self.operator.staleness());
         // Where nothing has been asked for and nothing has changed, nothing new can have gone wrong.
         let now = (self.world.count(), self.api.version(), self.cloud.machines().len());
         if now != self.looked_at {
@@ -118,6 +136,13 @@ impl Model {
     async fn bury(&mut self) {
         if self.rival.as_ref().is_some_and(|rival| self.world.is_dead(rival.id)) {
             self.rival = None;
+        }
+        if let Some((api, operator)) = &mut self.elsewhere
+            && self.world.is_dead(operator.id)
+        {
+            operator.kill();
+            self.processes += 1;
+            *operator = Process::start(self.processes, &self.world, api, &self.cloud);
         }
         if self.world.is_dead(self.operator.id) {
             self.operator.kill();
@@ -152,6 +177,7 @@ fn watch_over(world: &Arc<World>, api: &Arc<ApiServer>, cloud: &Arc<Cloud>, orac
     let (books, truth) = (Arc::downgrade(cloud), Arc::downgrade(api));
     let (judge, clock) = (Arc::clone(oracles), Arc::clone(world));
     cloud.audit_with(Box::new(move |name| match (truth.upgrade(), books.upgrade()) {
+        _ if name.starts_with("gi-other-") => Ok(()),
         (Some(api), Some(cloud)) => judge.order(&clock, &api, &cloud.machines(), name),
         _ => Ok(()),
     }));

@@ -195,6 +195,17 @@ impl Oracles {
         self.one_each(world, &machines);
         self.none_forgotten(world, &objects, &machines);
         self.none_of_others(world, cloud);
+        one_holder_each(world, &objects);
+    }
+
+    /// Machines stay behind on purpose, or whoever knew them is lost.
+    pub fn are_left_behind<S: Into<String>>(&self, ids: impl IntoIterator<Item = S>) {
+        self.known().kept.extend(ids.into_iter().map(Into::into));
+    }
+
+    /// Somebody takes over a machine that was left behind.
+    pub fn is_taken_over(&self, id: &str) {
+        self.known().kept.remove(id);
     }
 
     fn one_each(&self, world: &World, machines: &[Rented]) {
@@ -253,6 +264,22 @@ impl Oracles {
     }
 }
 
+/// No machine is two objects'.
+fn one_holder_each(world: &World, objects: &[Arc<Value>]) {
+    world.looked("one object a machine at most");
+    let mut holders = BTreeMap::new();
+    for object in objects {
+        let status = &object["status"];
+        let Some(id) = status["instanceId"].as_str() else {
+            continue;
+        };
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        if let Some(other) = holders.insert((id, status["accountId"].as_str()), name) {
+            world.wrong(format!("{name} and {other} both hold machine {id}"));
+        }
+    }
+}
+
 fn holds(object: &Value, finalizer: &str) -> bool {
     object["metadata"]["finalizers"]
         .as_array()
@@ -285,6 +312,11 @@ fn of_one_object(one: &Rented, other: &Rented) -> bool {
             .map(|rest| rest[..12.min(rest.len())].to_owned())
     };
     object(one).is_some() && object(one) == object(other)
+}
+
+/// Whether the machine is the object's, by its name or because it is bound to it.
+pub fn is_of(machine: &Rented, object: &Value) -> bool {
+    is_named_for(machine, object) || object["status"]["instanceId"] == machine.id.as_str()
 }
 
 /// Whether the machine was made for the object.

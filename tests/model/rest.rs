@@ -28,6 +28,7 @@ impl Model {
 
     async fn rests(&mut self, why_not: impl Fn(&Value, &Self) -> Option<String>) -> Outcome {
         self.world.calm();
+        self.cloud.calm();
         let restless = |model: &Self| {
             let objects = model.api.all("gpuinstances");
             objects.iter().find_map(|object| why_not(object, model))

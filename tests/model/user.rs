@@ -13,22 +13,39 @@ const TOKENS: [&str; 2] = ["dG9rZW4tMQ==", "dG9rZW4tMg=="];
 /// What is there before anybody asks for a machine.
 pub fn furnish(api: &ApiServer, profile: &Profile) {
     api.create("namespaces", namespace());
-    api.create("secrets", secret(TOKENS[0]));
-    api.create("gpuproviders", provider(profile));
+    api.create("secrets", secret(PROVIDER, TOKENS[0]));
+    api.create("gpuproviders", provider(profile, PROVIDER));
+}
+
+fn instance(profile: &Profile, name: &str, spec: &Value, annotations: &Value) -> Value {
+    let mut whole = profile.order();
+    whole["providerRef"] = json!({ "name": PROVIDER });
+    for (key, value) in spec.as_object().unwrap() {
+        whole[key] = value.clone();
+    }
+    let mut object = json!({
+        "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuInstance",
+        "metadata": { "name": name, "annotations": annotations }, "spec": whole,
+    });
+    if let Some((namespace, name)) = name.split_once('/') {
+        object["metadata"]["namespace"] = json!(namespace);
+        object["metadata"]["name"] = json!(name);
+    }
+    object
 }
 
 fn namespace() -> Value {
     json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ml", "labels": { "team": "vision" } } })
 }
 
-fn secret(token: &str) -> Value {
-    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": PROVIDER }, "data": { "token": token } })
+fn secret(name: &str, token: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "data": { "token": token } })
 }
 
-fn provider(profile: &Profile) -> Value {
+fn provider(profile: &Profile, name: &str) -> Value {
     json!({
-        "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuProvider", "metadata": { "name": PROVIDER },
-        "spec": profile.account(PROVIDER),
+        "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuProvider", "metadata": { "name": name },
+        "spec": profile.account(name),
     })
 }
 
@@ -36,20 +53,23 @@ fn provider(profile: &Profile) -> Value {
 impl Model {
     /// A user creates an instance.
     pub fn create(&self, name: &str, spec: &Value) {
-        let mut whole = self.cloud.profile.order();
-        whole["providerRef"] = json!({ "name": PROVIDER });
-        for (key, value) in spec.as_object().unwrap() {
-            whole[key] = value.clone();
-        }
-        self.world.note(format!("user: create {name} {spec}"));
+        self.apply(name, spec, &json!({}));
+    }
+
+    /// The same, with annotations that came from somewhere.
+    pub fn apply(&self, name: &str, spec: &Value, annotations: &Value) {
+        self.world.note(format!("user: create {name} {spec} {annotations}"));
         self.oracles.edited(name, self.world.now());
-        self.api.create(
-            "gpuinstances",
-            json!({
-                "apiVersion": "gpuinstance.dev/v1alpha1", "kind": "GpuInstance",
-                "metadata": { "name": name }, "spec": whole,
-            }),
-        );
+        let object = instance(&self.cloud.profile, name, spec, annotations);
+        self.api.create("gpuinstances", object);
+    }
+
+    /// A user creates an instance in the second cluster.
+    pub fn create_elsewhere(&self, name: &str, spec: &Value) {
+        self.world.note(format!("user: create {name} elsewhere"));
+        let (api, _) = self.elsewhere.as_ref().unwrap();
+        let object = instance(&self.cloud.profile, name, spec, &json!({}));
+        api.create("gpuinstances", object);
     }
 
     /// A user changes the spec of an instance.
@@ -82,6 +102,13 @@ impl Model {
         self.api.change("gpuproviders", PROVIDER, &json!({ "spec": spec }));
     }
 
+    /// One more provider, with a Secret of its own, for the first account or the second.
+    pub fn add_provider(&self, name: &str, account: usize) {
+        self.world.note(format!("user: provider {name} for account {account}"));
+        self.api.create("secrets", secret(name, TOKENS[account]));
+        self.api.create("gpuproviders", provider(&self.cloud.profile, name));
+    }
+
     pub fn delete_provider(&self) {
         self.world.note("user: delete the provider");
         self.api.delete("gpuproviders", PROVIDER);
@@ -106,11 +133,11 @@ impl Model {
         self.world.note("user: provider and Secret are applied");
         let profile = &self.cloud.profile;
         if self.api.get("secrets", PROVIDER).is_none() {
-            self.api.create("secrets", secret(TOKENS[0]));
+            self.api.create("secrets", secret(PROVIDER, TOKENS[0]));
         }
         if self.api.get("gpuproviders", PROVIDER).is_none() {
             self.oracles.limits_change(self.world.now());
-            self.api.create("gpuproviders", provider(profile));
+            self.api.create("gpuproviders", provider(profile, PROVIDER));
         }
     }
 

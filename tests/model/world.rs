@@ -34,12 +34,22 @@ struct State {
     writes: u64,
     dead: BTreeSet<ProcessId>,
     wrong: Vec<String>,
+    /// The calls that did not go well, and when.
+    ill: Vec<Ill>,
     trace: VecDeque<String>,
     whole_trace: bool,
     /// How often each oracle has looked.
     looked: BTreeMap<&'static str, u64>,
     /// By how much the clock on the operator's machine is off.
     off: SignedDuration,
+}
+
+/// A call that did not go well, and when.
+#[derive(Clone, Debug)]
+pub struct Ill {
+    pub at: Timestamp,
+    pub what: String,
+    pub fate: Fate,
 }
 
 /// Lines of a trace that are kept where nobody asks for all.
@@ -135,6 +145,13 @@ impl World {
             state.writes += 1;
         }
         let fate = state.faults.fate(number, what, effect, dice);
+        if fate != Fate::Well {
+            state.ill.push(Ill {
+                at: self.now(),
+                what: what.to_owned(),
+                fate,
+            });
+        }
         let told = effect == Effect::Writes || fate != Fate::Well || state.whole_trace;
         drop(state);
         if told {
@@ -181,6 +198,13 @@ impl World {
 
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
+    }
+
+    /// The calls that did not go well since a moment.
+    pub fn ill_since(&self, moment: Timestamp) -> Vec<Ill> {
+        let state = self.state();
+        let first = state.ill.partition_point(|call| call.at < moment);
+        state.ill[first..].to_vec()
     }
 
     /// How many calls there were.
@@ -280,7 +304,7 @@ impl Environment for Virtual {
     }
 
     fn secret_bytes(&self) -> [u8; 32] {
-        [7; 32]
+        std::array::from_fn(|_| u8::try_from(self.world.below(256)).unwrap())
     }
 }
 

@@ -33,14 +33,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// `name`, or `namespace/name`.
     fn of(kind: &str, name: &str) -> Self {
+        let (namespace, name) = name.split_once('/').unwrap_or((NAMESPACE, name));
         let is_of_cluster = matches!(kind, "clustergpuproviders" | "namespaces");
         Self {
             kind: kind.to_owned(),
             namespace: if is_of_cluster {
                 String::new()
             } else {
-                NAMESPACE.to_owned()
+                namespace.to_owned()
             },
             name: name.to_owned(),
         }
@@ -60,13 +62,16 @@ pub type Changes = mpsc::UnboundedReceiver<(String, Change)>;
 /// The API server.
 pub struct ApiServer {
     world: Arc<World>,
+    /// What its operators put into the names that they give.
+    pub installation: &'static str,
     stored: Mutex<Store>,
 }
 
 impl ApiServer {
-    pub fn new(world: Arc<World>) -> Arc<Self> {
+    pub fn new(world: Arc<World>, installation: &'static str) -> Arc<Self> {
         Arc::new(Self {
             world,
+            installation,
             stored: Mutex::default(),
         })
     }
@@ -115,7 +120,9 @@ impl ApiServer {
             self.world.note(format!("    refused: {why}"));
             return false;
         }
-        self.stored().create(&Place::of(kind, ""), object).is_ok()
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or(NAMESPACE);
+        let place = Place::of(kind, &format!("{namespace}/"));
+        self.stored().create(&place, object).is_ok()
     }
 
     /// Whether it was changed.
@@ -131,6 +138,16 @@ impl ApiServer {
             return false;
         }
         self.stored().patch(&place, patch).is_ok()
+    }
+
+    /// Changes what is stored past all rules: as an older version of a kind let it be, or a backup of etcd brings it.
+    pub fn force(&self, kind: &str, name: &str, patch: &Value) {
+        let _ = self.stored().patch(&Place::of(kind, name), patch);
+    }
+
+    /// An object is no more, whatever holds on to it: what a loss of the cluster does.
+    pub fn lose(&self, kind: &str, name: &str) {
+        self.stored().lose(&Place::of(kind, name));
     }
 
     pub fn delete(&self, kind: &str, name: &str) {

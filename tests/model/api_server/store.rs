@@ -144,6 +144,13 @@ impl Store {
         object
     }
 
+    /// Removes an object, and nobody is told why.
+    pub fn lose(&mut self, place: &Place) {
+        let witness = self.witness.take();
+        self.remove(place);
+        self.witness = witness;
+    }
+
     /// Removes an object, and all that it owned.
     fn remove(&mut self, place: &Place) {
         let Some(object) = self.objects.remove(place) else {

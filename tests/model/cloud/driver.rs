@@ -26,6 +26,8 @@ use crate::model::world::{ProcessId, Virtual};
 pub struct Way {
     pub cloud: Arc<Cloud>,
     pub process: ProcessId,
+    /// What the process puts into the names that it gives.
+    pub installation: &'static str,
 }
 
 impl Connect for Way {
@@ -43,6 +45,7 @@ impl Connect for Way {
         let driver = Driver {
             cloud: Arc::clone(&self.cloud),
             process: self.process,
+            installation: self.installation,
             token,
         };
         let environment = Arc::new(Virtual::new(Arc::clone(&self.cloud.world)));
@@ -53,6 +56,7 @@ impl Connect for Way {
 struct Driver {
     cloud: Arc<Cloud>,
     process: ProcessId,
+    installation: &'static str,
     token: Option<String>,
 }
 
@@ -186,14 +190,25 @@ impl Driver {
         answer.expect("the cloud does not panic")
     }
 
+    /// Whatever becomes of it, nothing is asked of a machine that another installation has named.
+    fn keeps_to_its_own(&self, machine: &Machine) {
+        let name = machine.name.as_deref().unwrap_or_default();
+        let others = name.starts_with("gi-") && !name.starts_with(&format!("gi-{}-", self.installation));
+        if others {
+            let whose = format!("{} ({name}) is another installation's, and was touched", machine.id);
+            self.cloud.world.wrong(whose);
+        }
+    }
+
     /// Asks something of one machine.
-    async fn ask(&self, verb: &str, id: &str, once: bool, refusals: &'static [Kind], ask: Ask) -> Result<()> {
+    async fn ask(&self, verb: &str, machine: &Machine, once: bool, refusals: &'static [Kind], ask: Ask) -> Result<()> {
+        self.keeps_to_its_own(machine);
         let call = Call {
-            what: format!("cloud {verb} {id}"),
+            what: format!("cloud {verb} {}", machine.id),
             once,
             refusals,
         };
-        let id = id.to_owned();
+        let id = machine.id.clone();
         self.change(call, move |cloud, account| cloud.commit_change(account, &id, ask))
             .await
     }
@@ -258,21 +273,20 @@ impl Provider for Driver {
     async fn start(&self, machine: &Machine, reshape: Option<&GpuInstanceSpec>) -> Result<()> {
         let once = self.profile().start_restarts;
         let ask = Ask::Start(reshape.and_then(gpus));
-        self.ask("start", &machine.id, once, TO_A_START, ask).await
+        self.ask("start", machine, once, TO_A_START, ask).await
     }
 
     async fn stop(&self, machine: &Machine, mode: StopMode, snapshot: Option<&Snapshot>) -> Result<()> {
         let ask = Ask::Stop(mode, snapshot.is_some());
-        self.ask("stop", &machine.id, snapshot.is_some(), TO_A_CHANGE, ask)
-            .await
+        self.ask("stop", machine, snapshot.is_some(), TO_A_CHANGE, ask).await
     }
 
     async fn restart(&self, machine: &Machine) -> Result<()> {
-        self.ask("restart", &machine.id, true, TO_A_CHANGE, Ask::Restart).await
+        self.ask("restart", machine, true, TO_A_CHANGE, Ask::Restart).await
     }
 
     async fn save_image(&self, machine: &Machine, _: &Snapshot) -> Result<()> {
-        self.ask("save", &machine.id, true, TO_A_CHANGE, Ask::SaveImage).await
+        self.ask("save", machine, true, TO_A_CHANGE, Ask::SaveImage).await
     }
 
     async fn update(&self, machine: &Machine, order: &Order<'_>, fields: &[Field]) -> Result<()> {
@@ -285,12 +299,13 @@ impl Provider for Driver {
         } else {
             (false, Ask::Resize(gpus(order.spec).unwrap_or_default()))
         };
-        self.ask("update", &machine.id, once, TO_A_CHANGE, ask).await
+        self.ask("update", machine, once, TO_A_CHANGE, ask).await
     }
 
     /// Where a machine that runs is not deleted, the driver has it stopped in the same breath, and says that it is not
     /// deleted yet.
     async fn delete(&self, machine: &Machine) -> Result<()> {
+        self.keeps_to_its_own(machine);
         let call = Call {
             what: format!("cloud delete {}", machine.id),
             once: false,
@@ -299,7 +314,7 @@ impl Provider for Driver {
         let (id, state) = (machine.id.clone(), machine.state);
         self.change(call, move |cloud, account| {
             let refused = match cloud.commit_change(account, &id, Ask::Delete) {
-                Err(refused) if cloud.profile.delete_stops_first && refused.kind == Kind::Invalid => refused,
+                Err(refused) if cloud.profile.delete_stops_first && refused.kind != Kind::NotFound => refused,
                 answer => return answer,
             };
             if state != InstanceState::Stopping {

@@ -123,6 +123,11 @@ fn row(machine: &Rented, state: InstanceState, habits: &Habits, profile: &Profil
     row.expired = profile.shows_expiry && state == Expired;
     row.price_per_hour = profile.shows_price.then_some(machine.price);
     row.currency = profile.shows_price.then_some(profile.capabilities.currency);
+    if habits.words_otherwise {
+        row.image = Some(format!("registry.cloud.test/{}:latest", machine.image));
+        row.gpu_model = Some("NVIDIA-GeForce-RTX-4090-24G".to_owned());
+        row.gpu_count = Some(machine.gpus);
+    }
     row.created_at = Some(Timestamp::from_second(machine.made.as_second()).unwrap());
     let is_told = profile.capabilities.detail == Detail::InList;
     row.ssh = (shown == Running && is_told).then(|| ssh(machine));

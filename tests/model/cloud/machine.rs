@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gpu_instance_operator::api::instance::StopMode;
 use gpu_instance_operator::api::money::Decimal;
-use gpu_instance_operator::api::status::InstanceState::{self, Expired, Frozen, Running, Stopped};
+use gpu_instance_operator::api::status::InstanceState::{self, Deleting, Expired, Frozen, Running, Stopped};
 use jiff::Timestamp;
 
 /// A machine, and what was ever true of it.
@@ -126,9 +126,16 @@ impl Rented {
         };
         if self.renews {
             self.pay(end, period);
-        } else if matches!(self.state(now), Some(state) if state != Expired) {
+        } else if matches!(self.state(now), Some(state) if state != Expired && state != Deleting) {
             self.becomes(now, StopMode::ReleaseGpu, &[(Duration::ZERO, Some(Expired))]);
         }
+    }
+
+    /// Whatever was paid for ends now.
+    pub fn ends(&mut self, now: Timestamp) {
+        let period = self.paid.map_or(Duration::ZERO, |(_, period)| period);
+        self.paid = Some((now, period));
+        self.comes_of_age(now);
     }
 
     /// What it has cost until then.

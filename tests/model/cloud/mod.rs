@@ -52,6 +52,8 @@ pub struct Habits {
     pub moody: bool,
     /// What every refusal means.
     pub refuses_with: Option<Kind>,
+    /// What is shown of a machine is worded otherwise than in an order.
+    pub words_otherwise: bool,
     /// What the state of every machine is shown as.
     pub shows: Option<InstanceState>,
 }
@@ -186,6 +188,37 @@ impl Cloud {
         match account {
             Some(account) => drop(books.accounts.insert(token.to_owned(), account.to_owned())),
             None => drop(books.accounts.remove(token)),
+        }
+    }
+
+    /// Whose a token is.
+    pub fn account_of(&self, token: &str) -> Option<String> {
+        self.books().accounts.get(token).cloned()
+    }
+
+    /// Behaves from now on, but for its lag, its prices and what it makes of names and words.
+    pub fn calm(&self) {
+        self.habits(|habits| {
+            *habits = Habits {
+                lag: habits.lag,
+                cuts_names: habits.cuts_names,
+                words_otherwise: habits.words_otherwise,
+                price: std::mem::take(&mut habits.price),
+                ..Habits::default()
+            }
+        });
+    }
+
+    /// How far lists are behind.
+    pub fn lag(&self) -> Duration {
+        self.books().habits.lag
+    }
+
+    /// The time that was paid for is over.
+    pub fn expire(&self, id: &str) {
+        let now = self.world.now();
+        if let Some(machine) = self.books().machines.iter_mut().find(|machine| machine.id == id) {
+            machine.ends(now);
         }
     }
 

@@ -150,6 +150,7 @@ impl Cloud {
         let refused = || Error::new(Kind::Invalid, format!("machine {} is {state:?}", machine.id));
         let mut mode = StopMode::ReleaseGpu;
         let states = match (ask, state) {
+            (Ask::Start(_), Expired) if !self.profile.shows_expiry => return Err(refused()),
             (Ask::Start(_), Expired) => {
                 self.world.wrong(format!(
                     "machine {} is started, though its paid time is over: that pays for more",
@@ -214,7 +215,13 @@ impl Cloud {
         let at_rest = matches!(state, Stopped | Failed | Frozen | Expired);
         let runs_first = self.profile.delete_stops_first && matches!(state, Running | Stopping);
         if runs_first || !(self.profile.capabilities.deletes_running || at_rest || state == Creating) {
-            return refuse(Kind::Invalid, &format!("is {state:?}: stop it first"));
+            // What is on its way down passes by itself.
+            let kind = if state == Running {
+                Kind::Invalid
+            } else {
+                Kind::Transient
+            };
+            return refuse(kind, &format!("is {state:?}: stop it first"));
         }
         Ok((
             StopMode::ReleaseGpu,

@@ -63,6 +63,7 @@ impl Process {
             way: Way {
                 cloud: Arc::clone(cloud),
                 process: id,
+                installation: api.installation,
             },
             cache,
         });
@@ -120,6 +121,11 @@ impl Process {
     pub fn lags(&self, most: Duration) {
         let most = u64::try_from(most.as_millis()).unwrap();
         self.ears.staleness.store(most, Ordering::SeqCst);
+    }
+
+    /// How far its watches are behind, at most.
+    pub fn staleness(&self) -> Duration {
+        Duration::from_millis(self.ears.staleness.load(Ordering::SeqCst))
     }
 
     /// Its watches bring nothing more.
@@ -198,7 +204,7 @@ struct Parts<'a> {
 fn operator(parts: &Parts<'_>) -> (Arc<Ticker>, Arc<Reconciler>) {
     let environment = Arc::new(Virtual::new(Arc::clone(parts.world)));
     let sessions = Arc::new(Sessions::default());
-    let installation = Installation::new("model").unwrap();
+    let installation = Installation::new(parts.way.installation).unwrap();
     let events = Events::new(parts.client.clone(), "model");
     let believes = Arc::clone(parts.leads);
     let ticker = Ticker {

@@ -113,6 +113,7 @@ impl Deed {
             Self::TwoLeaders(seconds) => two_leaders(model, *seconds).await,
             Self::LoseEvents(seconds) => {
                 model.operator.go_deaf();
+                model.money.excuse(Duration::from_secs(u64::from(*seconds)));
                 model.seconds(*seconds).await?;
                 model.operator.list_anew();
                 Ok(())
@@ -176,7 +177,11 @@ impl Deed {
             Self::SoldOut(sold_out) => model.cloud.habits(|habits| habits.sold_out = *sold_out),
             Self::Die => model.restart(),
             Self::WatchesLag(most) => model.operator.lags(*most),
-            Self::ClockJumps(seconds) => model.world.jump(SignedDuration::from_secs(*seconds)),
+            Self::ClockJumps(seconds) => {
+                // What waits for a moment waits so much longer.
+                model.money.excuse(Duration::from_secs(seconds.unsigned_abs()));
+                model.world.jump(SignedDuration::from_secs(*seconds));
+            }
             Self::StandStill(_) | Self::TwoLeaders(_) | Self::LoseEvents(_) | Self::CreateAnew(..) => {}
         }
     }
@@ -185,6 +190,7 @@ impl Deed {
 /// A lease lasts fifteen seconds; whoever wakes up later learns within a few that it leads no more.
 async fn stand_still(model: &mut Model, seconds: u32) -> Outcome {
     model.operator.freeze();
+    model.money.excuse(Duration::from_secs(20));
     model.seconds(15).await?;
     model.start_rival();
     model.seconds(seconds).await?;
