@@ -7,5 +7,4 @@ mod operator;
 mod faults {
     mod control_plane;
     mod orphans;
-    mod rebuild;
 }

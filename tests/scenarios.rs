@@ -21,6 +21,7 @@ mod scenarios {
     pub mod money;
     pub mod orders;
     pub mod quiet;
+    pub mod rebuild;
     pub mod refusals;
     pub mod samples;
     pub mod sign_in;

@@ -3,7 +3,7 @@
 use cloudsim::Phase;
 use serde_json::json;
 
-use crate::operator::{Kind, Object, Scene, instance};
+use crate::operator::{Kind, Object, Scene, Setup};
 
 /// The objects are gone as if they had never been; the operator knows nothing.
 async fn lost(scene: &mut Scene, names: &[&str]) {
@@ -32,11 +32,10 @@ fn rebuild(scene: &Scene, more: &[&str]) -> (String, bool) {
     (String::from_utf8(text).unwrap(), output.status.success())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_printed_and_applied_brings_the_machines_back() {
-    let mut scene = Scene::start("rebuild").await;
-    for (name, power) in [("runs", "Running"), ("stands", "Running")] {
-        scene.apply(instance(name, json!({ "power": power }))).await;
+pub async fn what_is_printed_brings_the_machines_back(setup: Setup) {
+    let mut scene = setup.start().await;
+    for name in ["runs", "stands"] {
+        scene.apply(scene.instance(name, json!({}))).await;
         scene.until_ready(name).await;
     }
     scene.change("stands", json!({ "power": "Stopped" })).await;
@@ -60,22 +59,27 @@ async fn what_is_printed_and_applied_brings_the_machines_back() {
         let ready = scene.until_instance(object.name(), "Ready", Object::is_ready).await;
         assert!(ids.iter().any(|id| id == ready.instance_id()), "{ready}");
     }
-    let phases = ids.map(|id| scene.sim.machine(&id).unwrap().phase);
-    assert_eq!(phases, [Phase::Running, Phase::Stopped { released: true }]);
-    let counts = scene.sim.call_counts();
-    let reads = ["xgc.list", "xgc.get", "xgc.whoami", "xgc.balance"];
-    assert!(counts.keys().all(|call| reads.contains(&call.as_str())), "{counts:?}");
+    let phases = ids.map(|id| scene.phase(&id));
+    assert_eq!(phases, [Phase::Running, scene.at.stopped()]);
+    assert_eq!(scene.changes(), 0, "{:?}", scene.sim.call_counts());
 
     // Now they have objects: there is nothing to rebuild.
     let (printed, whole) = rebuild(&scene, &[]);
     assert!(whole && !printed.contains("kind: GpuInstance"), "{printed}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_seen_is_said() {
-    let scene = Scene::start("rebuild-gaps").await;
-    let nothing = json!({ "stringData": { "token": "wrong" } });
-    scene.patch(Kind::Secret, "xgc-credentials", nothing).await;
+pub async fn what_cannot_be_seen_is_said(setup: Setup) {
+    let scene = setup.start().await;
+    let credentials = format!("{}-credentials", scene.at.name);
+    let keys = scene.get(Kind::Secret, &credentials).await;
+    let wrong: serde_json::Map<_, _> = keys
+        .secret_keys()
+        .iter()
+        .map(|key| ((*key).to_owned(), "wrong".into()))
+        .collect();
+    scene
+        .patch(Kind::Secret, &credentials, json!({ "stringData": wrong }))
+        .await;
     let (printed, whole) = rebuild(&scene, &[]);
     assert!(
         !whole && printed.contains("there may be more machines than these"),
