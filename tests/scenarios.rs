@@ -20,6 +20,7 @@ mod scenarios {
     pub mod many;
     pub mod money;
     pub mod orders;
+    pub mod orphans;
     pub mod quiet;
     pub mod rebuild;
     pub mod refusals;

@@ -147,11 +147,7 @@ impl Story {
     /// What happens while no operator runs.
     pub async fn meanwhile(self, scene: &Scene) {
         if self == Self::Sweep {
-            // The object is torn out by force.
-            let nothing = json!({ "metadata": { "finalizers": null } });
-            scene.patch(Kind::GpuInstance, NAME, nothing).await;
-            scene.delete(Kind::GpuInstance, NAME).await;
-            scene.until_gone(Kind::GpuInstance, NAME).await;
+            scene.tear_out(NAME).await;
             // Where a cloud does not tell how old a machine is, one that turns up with the account's first list counts
             // as older than its provider, and is kept.
             tokio::time::sleep(FIRST_LOOK).await;

@@ -19,10 +19,7 @@ async fn torn_out(scene: &mut Scene, name: &str) -> (Object, String) {
     let bound = |object: &Object| !object.at("/metadata/annotations/gpuinstance.dev~1binding").is_null();
     let object = scene.until_instance(name, "bound by its annotation", bound).await;
     scene.operator.kill9();
-    let nothing = json!({ "metadata": { "finalizers": null } });
-    scene.patch(Kind::GpuInstance, name, nothing).await;
-    scene.delete(Kind::GpuInstance, name).await;
-    scene.until_gone(Kind::GpuInstance, name).await;
+    scene.tear_out(name).await;
     let id = object.instance_id().to_owned();
     (object, id)
 }
@@ -52,54 +49,6 @@ async fn long_enough(scene: &Scene) {
 
 fn destroyed(scene: &Scene) -> u64 {
     scene.rented_and_destroyed().1
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_orphan_is_told_of_with_its_cost_and_left_alone() {
-    let mut scene = Scene::start("orphan-reported").await;
-    let (_, id) = torn_out(&mut scene, "train-1").await;
-    scene.operator.restart().await;
-    let provider = until_said(&scene, &id, "only reported").await;
-    let told = orphan(&provider, &id).unwrap();
-    assert_eq!(told["costSoFar"], told["pricePerHour"], "less than an hour old: {told}");
-    assert!(told["foundAt"].is_string() && told["createdAt"].is_string(), "{told}");
-    assert_eq!(provider.at("/status/instances/orphans"), 1);
-    let event = scene.until_event("xgc", "OrphanFound").await;
-    assert!(event.note.contains(&id) && event.note.contains("so far"), "{event}");
-    scene
-        .operator
-        .until_metric(r#"gpu_instance_operator_orphans{cloud="XGC",account="u-1"} 1"#)
-        .await;
-    long_enough(&scene).await;
-    assert_eq!(scene.sim.alive().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_orphan_is_deleted_where_that_is_wanted_and_nothing_else_is() {
-    let mut scene = deleting("orphan-deleted").await;
-    let object = "0".repeat(12);
-    for name in ["my notebook", &format!("gi-other-{object}-1")] {
-        scene.sim.plant(&NewMachine::named(Cloud::Xgc, "u-1", name)).unwrap();
-    }
-    let (_, id) = torn_out(&mut scene, "train-1").await;
-    // The answer to the delete is lost: whether it was carried out, the lists say.
-    scene.sim.fault(Fault::on("xgc.shutdown_destroy").cut_after_commit());
-    scene.operator.restart().await;
-    scene.apply(instance("train-2", json!({}))).await;
-    until_said(&scene, &id, "to be deleted after").await;
-    scene
-        .until_cloud("the orphan is gone", |sim| !sim.machine(&id).unwrap().alive)
-        .await;
-    let event = scene.until_event("xgc", "OrphanDeleted").await;
-    assert!(event.note.contains(&id) && event.note.contains("unclear"), "{event}");
-    let metric = r#"gpu_instance_operator_orphans_deleted_total{cloud="XGC",account="u-1"} 1"#;
-    scene.operator.until_metric(metric).await;
-    scene.until_ready("train-2").await;
-    let none = |provider: &Object| provider.at("/status/instances/orphans") == 0;
-    scene.until(Kind::GpuProvider, "xgc", "no orphan", none).await;
-    long_enough(&scene).await;
-    assert_eq!(destroyed(&scene), 1);
-    assert_eq!(scene.sim.alive().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

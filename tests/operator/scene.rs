@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cloudsim::{AccountConfig, AccountHandle, Change, CloudHandle, Cloudsim, Fault, NewMachine, Phase};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -119,6 +119,14 @@ impl Scene {
         let calls = &self.at.calls;
         let all = calls.change.iter().chain(calls.delete);
         all.map(|operation| self.sim.call_count(operation)).sum()
+    }
+
+    /// Takes an instance away by force, with whatever its finalizer was to see to.
+    pub async fn tear_out(&self, name: &str) {
+        let nothing = json!({ "metadata": { "finalizers": null } });
+        self.patch(Kind::GpuInstance, name, nothing).await;
+        self.delete(Kind::GpuInstance, name).await;
+        self.until_gone(Kind::GpuInstance, name).await;
     }
 
     /// What a machine does.

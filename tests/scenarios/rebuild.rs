@@ -9,10 +9,7 @@ use crate::operator::{Kind, Object, Scene, Setup};
 async fn lost(scene: &mut Scene, names: &[&str]) {
     scene.operator.kill9();
     for name in names {
-        let nothing = json!({ "metadata": { "finalizers": null } });
-        scene.patch(Kind::GpuInstance, name, nothing).await;
-        scene.delete(Kind::GpuInstance, name).await;
-        scene.until_gone(Kind::GpuInstance, name).await;
+        scene.tear_out(name).await;
     }
 }
 

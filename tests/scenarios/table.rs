@@ -4,8 +4,8 @@ use libtest_mimic::Trial;
 use tokio::runtime::Builder;
 
 use super::{
-    adoption, connection, credentials, deletion, elsewhere, identity, life, lists, many, money, orders, quiet, rebuild,
-    refusals, samples, sign_in, updates,
+    adoption, connection, credentials, deletion, elsewhere, identity, life, lists, many, money, orders, orphans, quiet,
+    rebuild, refusals, samples, sign_in, updates,
 };
 use crate::operator::{CLOUDS, CloudFacts, Setup};
 
@@ -84,6 +84,8 @@ fn table() -> Vec<Scenario> {
         scenario(identity::a_lost_status_is_found_again),
         scenario(adoption::adopted_once_and_kept),
         scenario(adoption::what_is_not_ours_to_take),
+        scenario(orphans::told_of_and_left_alone),
+        scenario(orphans::deleted_where_that_is_wanted),
         scenario(rebuild::what_is_printed_brings_the_machines_back),
         scenario(rebuild::what_cannot_be_seen_is_said),
         scenario(deletion::each_policy_does_what_it_says),
