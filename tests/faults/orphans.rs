@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloudsim::{Cloud, Fault, NewMachine};
+use cloudsim::Fault;
 use serde_json::{Value, json};
 
 use crate::operator::{Kind, Object, Scene, Setup, instance, provider};
