@@ -2,11 +2,11 @@
 
 .DEFAULT_GOAL := help
 IMAGE ?= gpu-instance-operator:0.1.0
-.PHONY: help demo demo-down test simulate mutants lint generate docs bench chart image image-files \
+.PHONY: help demo demo-down test e2e simulate mutants lint generate docs bench chart image image-files \
 	audit release-check release-notes release-image release-publish
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run it here: a Kubernetes API, simulated clouds, the operator, a machine at each cloud or at CLOUD=
 	@demo/up
@@ -16,6 +16,9 @@ demo-down: ## end what `make demo` has left running
 
 test: ## run all tests, against a real Kubernetes API and simulated clouds
 	@.ci/test
+
+e2e: ## install, rent, upgrade, roll back and remove on a whole cluster that is started here (as root)
+	@.ci/e2e
 
 simulate: ## live random lives in virtual time: SEEDS=1000000 for a night, FIRST_SEED=n to begin elsewhere
 	@.ci/simulate
