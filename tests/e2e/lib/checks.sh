@@ -24,7 +24,7 @@ began_with() {
 }
 
 end_step() {
-	[[ -z $step_name ]] || durations+=("$(printf '%-44s %6.1f' "$step_name" "$(since "$step_began")")")
+	[[ -z $step_name ]] || durations+=("$(printf '%-56s %6.1f' "$step_name" "$(since "$step_began")")")
 	step_name=
 }
 
@@ -97,7 +97,7 @@ report() {
 			kubectl logs --namespace "$release" "$pod" --tail=15 2>&1 | cut -c1-220
 		done
 	fi
-	printf '==== %-44s %6s\n' "step" "s"
+	printf '==== %-56s %6s\n' "step" "s"
 	printf '     %s\n' "${durations[@]}"
 	[[ $ended_well == yes ]] || printf 'e2e: it did not come to its end\n'
 	printf 'e2e: %d checks passed, %d failed\n' "$passed" "$failed"

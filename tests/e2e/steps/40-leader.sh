@@ -34,7 +34,8 @@ must "machines are being made" eventually 30 some_are_rented
 killed_at=$EPOCHREALTIME
 must "its process is killed, its Pod deleted" kill_pod "$leading"
 rented_then=$(machines)
-check "another Pod takes over within the Lease's 15 s, and a few to look" eventually 25 another_leads
+# The Lease holds 15 s, and the other looks every 2; the rest is for a slow machine.
+check "another Pod takes over once the Lease is over" eventually 40 another_leads
 printf '          after %s s; %s of %s machines were made when it died\n' \
 	"$(since "$killed_at")" "$((rented_then - rented_before))" "$((crowd + 2))"
 check "all are Ready" until_ready ml 150

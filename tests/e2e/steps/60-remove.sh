@@ -48,5 +48,6 @@ check "no machine is left at any cloud" equal 0 "$(alive)"
 check "none was made meanwhile" equal "$ever_before" "$(machines)"
 check "no kind is left" eventually 30 no_kinds_are_left
 check "nothing is left of the release" eventually 60 nothing_is_left_of_release
+check "nor its namespace" fails kubectl get namespace "$release"
 check "credentials are free, connection Secrets gone" equal "" "$(kubectl get secrets --all-namespaces --output=json |
 	jq -r '.items[] | select(any(.metadata.finalizers[]?; startswith("gpuinstance.dev")) or (.metadata.name | endswith("-connection"))) | .metadata.name')"

@@ -6,6 +6,7 @@ step "helm install, for some namespaces only"
 for namespace in ml dev; do
 	kubectl delete configmap --namespace "$namespace" scripts --ignore-not-found >/dev/null
 done
+make_restricted "$release"
 calls_count_from
 must "docs/install.md: helm install with watchNamespaces" as_documented "For some namespaces only" "helm install"
 must "the Deployment is there" kubectl rollout status --namespace "$release" "deployment/$release" --timeout=120s
@@ -30,7 +31,7 @@ apply_sample xgc elsewhere
 step "leadership is taken over, for some namespaces only"
 leading=$(leader)
 must "the leader's process is killed, its Pod deleted" kill_pod "$leading"
-check "another Pod takes over" eventually 25 another_leads
+check "another Pod takes over" eventually 40 another_leads
 check "nothing doubled" equal "$((ever_before + 2))" "$(machines)"
 check "what is elsewhere is not looked at" unseen
 must "all rights were used, in each namespace; no call was denied" rights_and_calls_agree
@@ -41,3 +42,4 @@ must "docs/install.md: remove everything, line by line" as_documented "Uninstall
 check "no machine is left at any cloud" equal 0 "$(alive)"
 check "no kind is left" eventually 30 no_kinds_are_left
 check "nothing is left of the release" eventually 60 nothing_is_left_of_release
+check "nor its namespace" fails kubectl get namespace "$release"
