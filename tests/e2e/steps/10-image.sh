@@ -3,7 +3,7 @@
 
 step "the image"
 
-archive=$E2E/image/0.1.0.tar
+archive=$E2E/image/$VERSION.tar
 image_config=$(tar --extract --to-stdout --file "$archive" "$(tar --extract --to-stdout --file "$archive" manifest.json | jq -r '.[0].Config')" | jq .config)
 
 files_in_the_image() {

@@ -11,7 +11,7 @@ make_older_chart() {
 	local chart=$E2E/older/charts/gpu-instance-operator
 	mkdir -p "$E2E/older/charts"
 	cp -r "$root/charts/gpu-instance-operator" "$chart"
-	sed -i 's/^\(version\|appVersion\): .*/\1: 0.0.9/' "$chart/Chart.yaml"
+	sed -i "s/^\(version\|appVersion\): .*/\1: $OLDER/" "$chart/Chart.yaml"
 	kubectl create --dry-run=client --output=json --filename "$chart/files/crds/gpuinstances.yaml" |
 		jq "del(.spec.versions[].schema.openAPIV3Schema.properties.spec.properties.$new_field)" |
 		kubectl create --dry-run=client --output=yaml --filename - >"$E2E/older/crd.yaml"
@@ -30,7 +30,7 @@ make_restricted() {
 
 a_lax_pod_is_refused() {
 	says 'violates PodSecurity "restricted' \
-		"$(kubectl run lax --namespace "$release" --image="$IMAGE:0.1.0" --dry-run=server 2>&1)"
+		"$(kubectl run lax --namespace "$release" --image="$IMAGE:$VERSION" --dry-run=server 2>&1)"
 }
 
 two_pods_run() {

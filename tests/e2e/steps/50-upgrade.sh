@@ -41,11 +41,11 @@ new_field_is_kept() {
 check "the kind of the version before drops $new_field" fails new_field_is_kept
 before_change
 must "docs/install.md: helm upgrade" as_documented "Upgrade and roll back" "helm upgrade"
-undisturbed 0.1.0
+undisturbed "$VERSION"
 check "the kind is upgraded: it keeps $new_field" eventually 20 new_field_is_kept
 
 step "helm rollback, machines running"
 before_change
 must "docs/install.md: helm rollback" as_documented "Upgrade and roll back" "helm rollback"
-undisturbed 0.0.9
+undisturbed "$OLDER"
 check "the kind is rolled back, too" eventually 20 fails new_field_is_kept
