@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 IMAGE ?= gpu-instance-operator:0.1.0
-.PHONY: help demo demo-down test e2e simulate mutants lint generate docs bench chart image image-files \
+.PHONY: help demo demo-down test e2e simulate mutants lint generate docs bench chart image image-files reproducible \
 	audit release-check release-notes release-image release-publish
 
 help: ## list the targets
@@ -40,6 +40,9 @@ bench: ## measure: time to rent many machines, and what rest costs (CLOUD=, N=, 
 
 chart: ## check the chart and pack it into target/chart
 	@.ci/chart
+
+reproducible: ## build the image's program twice, in two folders, and compare
+	@.ci/reproducible
 
 audit: ## ask the advisory database about every dependency (needs GitHub)
 	@.ci/audit
