@@ -5,24 +5,10 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-use super::resolve::{ProviderView, SecretKey};
+use super::resolve::ProviderView;
+use super::secret_key::{self, SecretKey};
 use crate::api::{HELD_SECRETS_ANNOTATION, IN_USE_FINALIZER};
 use crate::kubernetes::{CallError, call, drop_finalizer};
-
-/// The Secrets that an annotation names; what is no name in it is passed over.
-pub(super) fn parse(list: &str) -> Vec<SecretKey> {
-    let keys = list.split(',').filter_map(|entry| entry.split_once('/'));
-    keys.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
-        .collect()
-}
-
-fn format(secrets: &[SecretKey]) -> String {
-    let entries: Vec<_> = secrets
-        .iter()
-        .map(|(namespace, name)| format!("{namespace}/{name}"))
-        .collect();
-    entries.join(",")
-}
 
 /// Writes down that a Secret is about to be kept for a provider.
 pub(super) async fn note(client: &Client, provider: &ProviderView, secret: &SecretKey) -> Result<(), CallError> {
@@ -37,7 +23,7 @@ pub(super) async fn note(client: &Client, provider: &ProviderView, secret: &Secr
     let mut held = object
         .annotations()
         .get(HELD_SECRETS_ANNOTATION)
-        .map_or_else(Vec::new, |list| parse(list));
+        .map_or_else(Vec::new, |list| secret_key::parse(list));
     if held.contains(secret) {
         return Ok(());
     }
@@ -93,7 +79,7 @@ async fn write(
     seen: Option<&str>,
     held: &[SecretKey],
 ) -> Result<(), CallError> {
-    let list = (!held.is_empty()).then(|| format(held));
+    let list = (!held.is_empty()).then(|| secret_key::format(held));
     let patch = json!({ "metadata": {
         "resourceVersion": seen,
         "annotations": { HELD_SECRETS_ANNOTATION: list },
@@ -101,16 +87,4 @@ async fn write(
     call(api.patch_metadata(&provider.key.name, &PatchParams::default(), &Patch::Merge(patch)))
         .await
         .map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read_again_and_what_is_no_name_is_not() {
-        let held = vec![("ml".to_owned(), "a".to_owned()), ("ops".to_owned(), "b".to_owned())];
-        assert_eq!(parse(&format(&held)), held);
-        assert!(parse("").is_empty() && parse("nonsense").is_empty());
-    }
 }

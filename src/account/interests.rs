@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::lists::{FAILURES_OF_AN_OUTAGE, Outage, lasting};
+use super::outage::{Outage, lasting};
 use super::presence::{Absence, Subject};
 use super::{Account, Holding, InstanceRef, State};
 use crate::environment::has_passed;
@@ -73,10 +73,7 @@ impl Account {
         }
         interest.seen.clone_from(&machines);
         let region = interest.subject.region.as_deref();
-        let outage = state
-            .outage
-            .as_ref()
-            .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
+        let outage = state.outage.as_ref().filter(|outage| outage.lasts());
         Evidence {
             listed: latest.as_ref().map(|snapshot| snapshot.begun),
             incomplete: latest.as_ref().and_then(|snapshot| snapshot.listing.proof.gap(region)),

@@ -9,19 +9,11 @@ use tokio::time::Instant;
 
 use super::interests::Wake;
 use super::orphans::Sightings;
+use super::outage::{Outage, lasting};
 use super::presence::{Absence, Snapshot, given_name};
 use super::{Account, InstanceRef, State};
 use crate::api::remote_name::{Installation, RemoteName};
 use crate::provider::{self, Listing, Machine};
-
-/// The cloud could not be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// What went wrong last.
-    pub error: provider::Error,
-    /// How many times in a row.
-    pub failures: u32,
-}
 
 /// How often an account is listed while something in it is on its way.
 const TRANSITION_INTERVAL: Duration = Duration::from_secs(2);
@@ -29,8 +21,6 @@ const TRANSITION_INTERVAL: Duration = Duration::from_secs(2);
 const DEMAND_GAP: Duration = Duration::from_millis(250);
 /// Clocks are set right by less than this all the time.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
-/// One failure is a hiccup, two are an outage: status is written for outages only.
-pub(super) const FAILURES_OF_AN_OUTAGE: u32 = 2;
 
 impl Account {
     /// Asks for a list begun after this moment.
@@ -91,10 +81,7 @@ impl Account {
     /// Takes in a list, and tells which instances it concerns.
     pub fn listed(&self, snapshot: Snapshot, installation: &Installation) -> Vec<InstanceRef> {
         let mut state = self.state();
-        let recovered = state
-            .outage
-            .take()
-            .is_some_and(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE);
+        let recovered = state.outage.take().is_some_and(|outage| outage.lasts());
         let unread = unread(&snapshot, &state.unread);
         let before = std::mem::replace(&mut state.unread, unread.clone());
         let mut concerned = Vec::new();
@@ -124,14 +111,14 @@ impl Account {
     /// Takes in that the cloud could not be asked, and tells which instances it concerns.
     pub fn unreachable(&self, error: provider::Error) -> Vec<InstanceRef> {
         let mut state = self.state();
-        let failures = state.outage.as_ref().map_or(0, |outage| outage.failures) + 1;
-        let news = failures == FAILURES_OF_AN_OUTAGE
-            || (failures > FAILURES_OF_AN_OUTAGE
-                && state
-                    .outage
-                    .as_ref()
-                    .is_some_and(|outage| outage.error.kind != error.kind));
-        state.outage = Some(Outage { error, failures });
+        let before = state.outage.take();
+        let outage = Outage {
+            failures: before.as_ref().map_or(0, |outage| outage.failures) + 1,
+            error,
+        };
+        let news =
+            outage.lasts() && before.is_none_or(|before| !before.lasts() || before.error.kind != outage.error.kind);
+        state.outage = Some(outage);
         if news { state.everyone() } else { Vec::new() }
     }
 
@@ -144,10 +131,7 @@ impl Account {
     /// What went wrong, if the cloud could not be asked twice in a row or more.
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {
-        self.state()
-            .outage
-            .clone()
-            .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE)
+        self.state().outage.clone().filter(Outage::lasts)
     }
 
     /// The regions in which the last list shows machines of this installation.
@@ -219,11 +203,4 @@ fn unread(snapshot: &Snapshot, before: &BTreeMap<String, Outage>) -> BTreeMap<St
         (region.clone(), Outage { error, failures })
     });
     counted.collect()
-}
-
-/// What keeps a region from being read, if it does so for more than one list.
-pub(super) fn lasting<'a>(unread: &'a BTreeMap<String, Outage>, region: Option<&str>) -> Option<&'a Outage> {
-    unread
-        .get(region?)
-        .filter(|outage| outage.failures >= FAILURES_OF_AN_OUTAGE)
 }

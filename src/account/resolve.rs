@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{AccountKey, held_secrets};
+use super::AccountKey;
+use super::secret_key::{self, SecretKey};
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
 use crate::api::{
@@ -52,9 +53,6 @@ impl ProviderKey {
         }
     }
 }
-
-/// Namespace and name of a Secret.
-pub type SecretKey = (String, String);
 
 impl fmt::Display for ProviderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,7 +148,7 @@ impl ProviderView {
             deleting: meta.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
             held_secrets: annotation(HELD_SECRETS_ANNOTATION)
-                .map(|list| held_secrets::parse(&list))
+                .map(|list| secret_key::parse(&list))
                 .unwrap_or_default(),
             released: annotation(RELEASED_ANNOTATION)
                 .map(|list| {

@@ -1,8 +1,8 @@
 //! Machines that were made for this object besides the one that it has: one that nobody has used goes, one that was
 //! used is not thrown away with what is on it.
 
-use super::patience::asked_lately;
-use super::{DELETE_PATIENCE, PATIENCE, Scene, release};
+use super::patience::{asked_lately, is_on_its_way_down};
+use super::{DELETE_PATIENCE, PATIENCE, Scene};
 use crate::account::attempt_of;
 use crate::api::status::InstanceState;
 use crate::instance::memory::ActionKind;
@@ -53,7 +53,7 @@ fn clear(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Extra
         return Extra::None;
     }
     let under_way = asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
-        || release::is_on_its_way_down(scene, connection, machine);
+        || is_on_its_way_down(scene, connection, machine);
     if under_way {
         Extra::Later
     } else {

@@ -2,8 +2,10 @@
 
 use super::{DELETE_PATIENCE, PATIENCE, Scene};
 use crate::api::condition::Reason;
+use crate::api::status::InstanceState;
 use crate::environment::later;
 use crate::instance::memory::ActionKind;
+use crate::instance::observation::Connection;
 use crate::instance::step::{Step, Wait};
 use crate::provider::Machine;
 use std::time::Duration;
@@ -13,6 +15,13 @@ pub(super) fn asked_lately(scene: &Scene<'_>, id: &str, kind: ActionKind, patien
     scene.seen.memory.action.as_ref().is_some_and(|action| {
         action.instance_id == id && action.kind == kind && scene.now < later(action.ended, patience)
     })
+}
+
+/// Whether a machine that must be stopped before it is deleted was told to so lately that it may still be at it.
+pub(super) fn is_on_its_way_down(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> bool {
+    let is_stopping = matches!(machine.state, InstanceState::Stopping | InstanceState::SavingImage);
+    let was_told = || asked_lately(scene, &machine.id, ActionKind::Stop, DELETE_PATIENCE);
+    !connection.capabilities.deletes_running && is_stopping && was_told()
 }
 
 /// After a call, lists may show the state from before for a while: the call is not repeated meanwhile.

@@ -1,7 +1,7 @@
 //! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
 
 use super::extra::{self, Extra};
-use super::patience::asked_lately;
+use super::patience::{asked_lately, is_on_its_way_down};
 use super::{DELETE_PATIENCE, Scene, settle};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
@@ -135,13 +135,6 @@ fn delete(scene: &Scene<'_>) -> Step {
         return pause;
     }
     Step::Delete(machine.id.clone(), "its object was deleted".to_owned())
-}
-
-/// Whether a machine that must be stopped before it is deleted was told to so lately that it may still be at it.
-pub(super) fn is_on_its_way_down(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> bool {
-    let is_stopping = matches!(machine.state, InstanceState::Stopping | InstanceState::SavingImage);
-    let was_told = || asked_lately(scene, &machine.id, ActionKind::Stop, DELETE_PATIENCE);
-    !connection.capabilities.deletes_running && is_stopping && was_told()
 }
 
 fn deleting(id: &str) -> Wait {

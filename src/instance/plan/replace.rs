@@ -1,8 +1,8 @@
 //! A machine that goes: for a new one in its place, or because it is too dear.
 
-use super::patience::asked_lately;
+use super::patience::{asked_lately, is_on_its_way_down};
 use super::switch::{exhausted, stop};
-use super::{DELETE_PATIENCE, MOST_TRIES, Scene, price, release};
+use super::{DELETE_PATIENCE, MOST_TRIES, Scene, price};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
 use crate::api::status::{InstanceState, Transition, TransitionKind};
@@ -34,7 +34,7 @@ pub(super) fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Mach
     };
     let under_way = machine.state == InstanceState::Deleting
         || asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
-        || release::is_on_its_way_down(scene, connection, machine);
+        || is_on_its_way_down(scene, connection, machine);
     if under_way {
         return Step::Wait(Wait::progress(
             reason,

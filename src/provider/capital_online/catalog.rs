@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::billing::{CHARGE_TYPES, charge_type, months};
 use super::envelope::Answer;
-use super::order::months;
 use super::{CapitalOnline, Operation};
-use crate::api::billing::BillingMode;
 use crate::api::cloud::{CapitalOnlineInstance, CapitalOnlinePriceUnit};
 use crate::api::instance::GpuInstanceSpec;
 use crate::api::money::Decimal;
@@ -16,17 +15,6 @@ const HOURS_OF_A_MONTH: i64 = 28 * 24;
 const HOURS_OF_A_DAY: i64 = 24;
 /// How many of what there is are named; the message is cut anyway.
 const NAMED: usize = 6;
-
-/// Both lists of goods, as the vendor calls them.
-const CHARGE_TYPES: [&str; 2] = ["PostPaid", "PrePaid"];
-
-/// How a spec is charged, in the vendor's word.
-pub(super) fn charge_type(spec: &GpuInstanceSpec) -> &'static str {
-    match spec.billing_mode() {
-        BillingMode::Prepaid => CHARGE_TYPES[1],
-        BillingMode::PayAsYouGo | BillingMode::OffPeak => CHARGE_TYPES[0],
-    }
-}
 
 impl CapitalOnline {
     /// Refuses goods that the region does not have in this way of paying, or has none of.

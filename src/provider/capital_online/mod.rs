@@ -3,6 +3,7 @@
 //! Two hosts under one signed query, orders that are tasks, a password that we choose, and a catalog of goods rather
 //! than of GPU models. What is documented and what is guessed is in `docs/providers/capital-online.md`.
 
+mod billing;
 mod capabilities;
 mod catalog;
 mod envelope;

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::catalog::charge_type;
+use super::billing::{charge_type, months};
 use crate::api::Cloud;
 use crate::api::billing::{BillingMode, PeriodUnit};
 use crate::api::cloud::CapitalOnlineInstance;
@@ -121,15 +121,6 @@ fn eip(own: &CapitalOnlineInstance) -> Option<&str> {
 
 fn renews(spec: &GpuInstanceSpec) -> bool {
     spec.billing.as_ref().and_then(|billing| billing.auto_renew) == Some(true)
-}
-
-/// How many months are paid for in advance; `None` where the machine is billed by use.
-pub(super) fn months(spec: &GpuInstanceSpec) -> Option<i64> {
-    let billing = spec
-        .billing
-        .as_ref()
-        .filter(|billing| billing.mode() == BillingMode::Prepaid)?;
-    billing.period.as_ref().map(|period| period.count)
 }
 
 /// Refuses what can't be right. What only might be wrong is the catalog's, or the cloud's, to refuse.
