@@ -74,6 +74,7 @@ impl Ticker {
                 .set_orphans_price(*cloud, id, currency.unwrap_or("CNY"), price);
         }
     }
+
     /// What all machines of an account cost an hour, whichever of its providers they are rented with, and in what.
     fn price_of(&self, account: &AccountKey) -> (Decimal, Option<String>) {
         let (mut price, mut currency) = (Decimal::ZERO, None);
