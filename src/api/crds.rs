@@ -2,7 +2,7 @@
 //! `kubectl explain`.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 use schemars::JsonSchema;
@@ -69,7 +69,10 @@ fn finished<Spec: JsonSchema>(mut crd: CustomResourceDefinition) -> CustomResour
         for (name, part) in schema.properties.iter_mut().flatten() {
             match name.as_str() {
                 "spec" => describe(part, &as_written::<Spec>()),
-                "status" => each(part, &mut tolerate),
+                "status" => {
+                    each(part, &mut tolerate);
+                    part.default = Some(JSON(unobserved()));
+                }
                 _ => {}
             }
         }
@@ -77,6 +80,12 @@ fn finished<Spec: JsonSchema>(mut crd: CustomResourceDefinition) -> CustomResour
         each(schema, &mut bound);
     }
     crd
+}
+
+/// The status of an object that the operator has not looked at yet. Without it, whoever waits by kstatus' rules (Flux,
+/// Helm) would take an object that has no status for one that is as it should be.
+fn unobserved() -> Value {
+    serde_json::json!({ "observedGeneration": -1 })
 }
 
 /// Calls this for a schema and everything below it.
