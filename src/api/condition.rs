@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumIter, IntoStaticStr, VariantNames};
 
 /// Type of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantNames)]
@@ -30,7 +30,7 @@ impl Type {
 }
 
 /// Why a condition is as it is: a closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, IntoStaticStr, VariantNames)]
 pub enum Reason {
     // As it should be.
     /// The machine runs.

@@ -1,5 +1,7 @@
 //! What status says: each reason with its conditions, and nothing twice.
 
+mod recorded;
+
 use jiff::Timestamp;
 
 use super::{Scene, Verdict, project};
