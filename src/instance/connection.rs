@@ -70,6 +70,21 @@ pub fn data(instance: &str, cloud: Cloud, machine: &Machine, before: &Data) -> D
     data
 }
 
+/// What is left of a Secret that somebody has deleted.
+pub fn with_password(password: Option<&SecretString>) -> Data {
+    let bytes = password.map(|password| password.expose_secret().as_bytes().to_vec());
+    bytes.map(|bytes| (PASSWORD.to_owned(), bytes)).into_iter().collect()
+}
+
+/// The password that opens the machine, unless another is about to.
+pub fn settled_password(data: &Data) -> Option<SecretString> {
+    if data.contains_key(NEXT_PASSWORD) {
+        return None;
+    }
+    let password = String::from_utf8(data.get(PASSWORD)?.clone()).ok()?;
+    Some(password.into())
+}
+
 /// Whether a word from a vendor can stand in a shell command and in an ssh configuration as it is.
 fn is_plain(word: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');

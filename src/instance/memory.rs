@@ -1,13 +1,14 @@
 //! What this process remembers of an instance between passes. Losing it costs time, never money.
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use crate::account::Obstacle;
 use crate::api::status::InstanceState;
 use crate::provider::Quote;
 
 /// What is remembered of one instance.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Memory {
     /// Name of the claim that this process wrote: only it may send the call that the claim announces.
     pub own_claim: Option<OwnClaim>,
@@ -23,6 +24,8 @@ pub struct Memory {
     pub quote: Option<Quoted>,
     /// The generation for which provider and Secret were protected from deletion.
     pub held_for: Option<i64>,
+    /// The password that the machine was made with, where no cloud tells it: the Secret may be deleted.
+    pub password: Option<SecretString>,
     /// The password that the next reinstall sets.
     pub next_password: Option<NextPassword>,
     /// The last request, by annotation, to look at the cloud now.

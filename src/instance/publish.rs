@@ -95,11 +95,15 @@ impl Reconciler {
         }
         let before = match &seen.secret {
             SecretView::Ours { data, .. } => data.clone(),
-            _ => connection::Data::new(),
+            _ => connection::with_password(seen.memory.password.as_ref()),
         };
         let data = connection::data(&object.name_any(), connected.account.cloud, machine, &before);
         connection::write(&self.client, object, &seen.secret, &data).await?;
         crash_point::reached(format_args!("publish: Secret written"));
+        if connected.capabilities.chooses_password {
+            let password = connection::settled_password(&data);
+            self.remember(object.id(), |memory| memory.password = password);
+        }
         Ok(true)
     }
 }

@@ -17,6 +17,8 @@ impl Stage<'_> {
         };
         let password = password(&self.reconciler.environment.secret_bytes());
         data.insert(key.to_owned(), password.into_bytes());
+        self.reconciler
+            .remember(self.object.id(), |memory| memory.password = None);
         connection::write(&self.reconciler.client, self.object, &self.seen.secret, &data).await?;
         Ok(Outcome::told(Vec::new(), "before the call that sets it"))
     }
