@@ -268,7 +268,8 @@ pub(super) fn reference(object: &GpuInstance) -> InstanceRef {
 
 /// What the instance looks for in the account's lists.
 fn subject(object: &GpuInstance, memory: &Memory, connection: &Connection) -> Subject {
-    let machine = object.machine_id();
+    // Not by its annotation: that counts only for a machine of the object's own name, which is looked for anyway.
+    let machine = object.seen().instance_id;
     let unsettled = object.claim().filter(|_| machine.is_none());
     let not_before = match (unsettled, memory.delete_acknowledged) {
         (Some(claim), _) => match memory.sent.as_ref().filter(|sent| sent.claim == claim.name) {

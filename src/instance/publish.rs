@@ -109,6 +109,7 @@ impl Reconciler {
 }
 
 fn bound_machine<'a>(object: &GpuInstance, seen: &'a Observation) -> Option<&'a Machine> {
-    let id = object.machine_id()?;
-    seen.machine(&id)
+    // Not by its annotation alone, which anybody may have written: passwords go to whom the machine is known to belong.
+    let id = object.status.as_ref()?.instance_id.as_deref()?;
+    seen.machine(id)
 }

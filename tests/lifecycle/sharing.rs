@@ -83,3 +83,37 @@ async fn whole_namespaces_go(scene: &Scene) {
     scene.until_gone(Kind::ClusterGpuProvider, "shared").await;
     assert_eq!(scene.sim.alive(), []);
 }
+
+/// Whoever may edit an object can write any annotation on it; that must not make another's machine theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_annotation_takes_nobodys_machine() {
+    let scene = Scene::start("forged").await;
+    scene.apply(instance("victim", json!({}))).await;
+    let victim = scene.until_ready("victim").await;
+    scene.apply(instance("thief", json!({ "power": "Stopped" }))).await;
+    let thief = scene.until_ready_in("thief", "Stopped").await;
+    let forged = format!(
+        "{}/{}/{}",
+        thief.text("/metadata/uid"),
+        victim.text("/status/accountId"),
+        victim.instance_id()
+    );
+    let metadata = json!({
+        "annotations": { "gpuinstance.dev/binding": forged },
+        "finalizers": ["gpuinstance.dev/instance"],
+    });
+    scene
+        .patch(Kind::GpuInstance, "thief", json!({ "metadata": metadata }))
+        .await;
+    scene.until_not_ready("thief", "AdoptionUnconfirmed").await;
+    scene.delete(Kind::GpuInstance, "thief").await;
+    scene.after_lists(2).await;
+    assert!(scene.find(Kind::Secret, "thief-connection").await.is_none());
+    assert_eq!(scene.sim.alive().len(), 1);
+
+    let withdrawn = json!({ "metadata": { "annotations": { "gpuinstance.dev/binding": null } } });
+    scene.patch(Kind::GpuInstance, "thief", withdrawn).await;
+    scene.until_gone(Kind::GpuInstance, "thief").await;
+    assert_eq!(scene.until_ready("victim").await.instance_id(), victim.instance_id());
+    assert_eq!(scene.sim.alive().len(), 1);
+}

@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use super::observation::{CloudView, Connection, InstanceView, Observation};
 use super::step::{Step, Wait};
-use crate::account::{Obstacle, verdict};
-use crate::api::GpuInstance;
+use crate::account::{Obstacle, attempt_of, verdict};
 use crate::api::condition::Reason;
 use crate::api::instance::Power;
+use crate::api::{BINDING_ANNOTATION, GpuInstance};
 use crate::provider::Machine;
 pub(super) use settle::unclear_order;
 
@@ -48,6 +48,9 @@ pub(super) struct Scene<'a> {
 #[must_use]
 pub fn plan(object: &GpuInstance, seen: &Observation, now: Timestamp) -> Step {
     let scene = Scene { object, seen, now };
+    if let Some(step) = scene.hearsay() {
+        return step;
+    }
     if object.metadata.deletion_timestamp.is_some() {
         return release::plan(&scene);
     }
@@ -117,6 +120,28 @@ impl<'a> Scene<'a> {
                 ),
             )
         })
+    }
+
+    /// What to do with an object of which nothing but its annotation says that it has a machine. Whoever may edit the object
+    /// can write that of any machine, so it is believed of one that bears this object's name, and of no other.
+    fn hearsay(&self) -> Option<Step> {
+        let id = self.object.machine_id()?;
+        if self.object.seen().instance_id.is_some() {
+            return None;
+        }
+        if let Err(step) = self.connection() {
+            return Some(step);
+        }
+        let own = |machine: &Machine| attempt_of(machine, self.object.id(), &self.seen.installation).is_some();
+        if self.seen.machine(&id).is_some_and(own) {
+            return None;
+        }
+        Some(Step::Halt(Obstacle::new(
+            Reason::AdoptionUnconfirmed,
+            format!(
+                "the annotation {BINDING_ANNOTATION} says that machine {id} is this object's, but status does not know it and no machine of that id bears this object's name; remove the annotation to rent a new one, and set spec.instanceId before that to adopt that machine"
+            ),
+        )))
     }
 
     /// What a suspended object does: it looks, and says what it would do.

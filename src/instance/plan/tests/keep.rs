@@ -3,14 +3,14 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::check;
-use super::scenes::{CLOUD, Object, OTHER_UID, STRICT_CLOUD, Seen, at, bound, expired, m, machine, new_object, priced, seen, tries};
+use super::scenes::{CLOUD, Object, OTHER_UID, STRICT_CLOUD, Seen, at, bound, expired, held_object, m, machine, new_object, priced, ready_to_order, seen, tries};
 use crate::account::Obstacle;
 use crate::api::InstanceState::{
     Creating, Deleting, Expired, Failed, Frozen, Reinstalling, Running, SavingImage, Starting, Stopped, Stopping,
     Unknown,
 };
 use crate::api::condition::Reason;
-use crate::api::instance::{Snapshot, StopMode, UpdatePolicy};
+use crate::api::instance::{DeletionPolicy, Snapshot, StopMode, UpdatePolicy};
 use crate::api::status::{PriceLatch, SnapshotStatus, TransitionKind};
 use crate::instance::memory::ActionKind;
 use crate::provider::{Capabilities, Machine, Ssh};
@@ -225,10 +225,32 @@ fn an_image_is_saved_before_the_stop() {
 }
 
 #[test]
+fn an_annotation_alone_gives_no_machine() {
+    let forged = || held_object().annotate(super::scenes::UID, "m-9");
+    let others = || {
+        let mut machine = machine("m-9", 1, Running);
+        machine.name = Some("gi-3f2a91c0-000000000000-1".into());
+        seen().machine(machine)
+    };
+    let kept = || forged().deleted().spec(|spec| spec.deletion_policy = Some(DeletionPolicy::Retain));
+    let wished = || forged().deleted().spec(|spec| spec.instance_id = Some("m-9".into()));
+    check(vec![
+        ("not one of another object", forged(), others(), "halt AdoptionUnconfirmed"),
+        ("nor one that no list shows", forged(), seen(), "halt AdoptionUnconfirmed"),
+        ("not to be stopped", forged().stopped(), others(), "halt AdoptionUnconfirmed"),
+        ("not to be deleted", forged().deleted(), others(), "halt AdoptionUnconfirmed"),
+        ("nor as one that it wished to adopt", wished(), others(), "halt AdoptionUnconfirmed"),
+        ("not to be let go", kept(), others(), "halt AdoptionUnconfirmed"),
+        ("not even to be looked at", forged().spec(|spec| spec.suspend = true), others(), "halt AdoptionUnconfirmed"),
+        ("and none is rented instead", forged(), ready_to_order(), "halt AdoptionUnconfirmed"),
+    ]);
+}
+
+#[test]
 fn status_that_was_lost_is_found_again() {
     let restored = || new_object().annotate(super::scenes::UID, "m-1");
     check(vec![
         ("from the annotation", restored(), seen().m(Running), "record bind(m-1) as Pending"),
-        ("whatever its power", restored().stopped(), seen(), "record bind(m-1) as Pending"),
+        ("whatever its power", restored().stopped(), seen().m(Stopped), "record bind(m-1) as Pending"),
     ]);
 }

@@ -120,7 +120,7 @@ fn a_machine_of_the_objects_own_name_is_never_rented_again() {
         (
             "by its annotation",
             held_object().annotate(super::scenes::UID, "m-1"),
-            ready_to_order(),
+            ready_to_order().m(Running),
             "record bind(m-1) as Pending",
         ),
     ]);
