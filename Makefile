@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 IMAGE ?= gpu-instance-operator:0.1.0
 .PHONY: help demo demo-down test e2e simulate mutants lint generate docs bench chart image image-files reproducible \
-	audit release-check release-notes release-image release-publish
+	prepare audit release-check release-notes release-image release-publish
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ demo: ## run it here: a Kubernetes API, simulated clouds, the operator, a machin
 
 demo-down: ## end what `make demo` has left running
 	@demo/down
+
+prepare: ## install what the checks need besides Rust and Go (as root on Debian)
+	@.ci/prepare
 
 test: ## run all tests, against a real Kubernetes API and simulated clouds
 	@.ci/test
