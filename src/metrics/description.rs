@@ -167,7 +167,7 @@ pub(super) const NOT_READY_SINCE: Description = metric(
     Gauge,
     "seconds since 1970",
     &[Label::Cloud, Label::Reason],
-    "Since when that GpuInstance is not Ready which has not been for the longest, by its reason now",
+    "When the GpuInstance that has waited the longest stopped being Ready, by its reason now",
 );
 pub(super) const UNWANTED_MACHINES: Description = metric(
     "unwanted_machines",
@@ -181,7 +181,7 @@ pub(super) const UNWANTED_SINCE: Description = metric(
     Gauge,
     "seconds since 1970",
     &[Label::Cloud, Label::Cause],
-    "Since when that machine has cost money unwanted which has done so for the longest",
+    "When the machine that has cost money unwanted for the longest began to",
 );
 pub(super) const TIME_TO_READY: Description = metric(
     "time_to_ready_seconds",
