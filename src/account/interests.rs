@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::outage::{Outage, lasting};
 use super::presence::{Absence, Subject};
 use super::{Account, Holding, InstanceRef, State};
+use crate::api::status::InstanceState;
 use crate::environment::has_passed;
 use crate::provider::Machine;
 use jiff::Timestamp;
@@ -28,7 +29,29 @@ pub(super) struct Interest {
     pub(super) wake: Wake,
     pub(super) waits_for_room: bool,
     pub(super) absence: Absence,
+    pub(super) unchanged: Option<Unchanged>,
     pub(super) seen: Vec<Machine>,
+}
+
+/// The state that lists show of the bound machine, and the first of an unbroken run of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unchanged {
+    instance_id: String,
+    state: InstanceState,
+    since: Timestamp,
+}
+
+impl Unchanged {
+    /// Takes in one list, which shows these machines.
+    pub(super) fn after(before: Option<Self>, machines: &[&Machine], begun: Timestamp) -> Option<Self> {
+        let machine = machines.first()?;
+        let goes_on = |before: &Self| before.instance_id == machine.id && before.state == machine.state;
+        Some(before.filter(goes_on).unwrap_or_else(|| Self {
+            instance_id: machine.id.clone(),
+            state: machine.state,
+            since: begun,
+        }))
+    }
 }
 
 /// What the lists say of one instance.
@@ -42,6 +65,9 @@ pub struct Evidence {
     pub machines: Vec<Machine>,
     /// How well their absence is proven.
     pub absence: Absence,
+    /// Since when lists have shown the first of these machines in the state that it is in now: when the first of an unbroken
+    /// run of them was begun.
+    pub unchanged_since: Option<Timestamp>,
     /// The cloud could not be asked, twice in a row or more.
     pub outage: Option<Outage>,
 }
@@ -65,11 +91,16 @@ impl Account {
             wake: Wake::OnChange,
             waits_for_room: false,
             absence: Absence::default(),
+            unchanged: None,
             seen: Vec::new(),
         });
         if interest.subject != subject {
             interest.absence = Absence::default();
             interest.subject = subject;
+        }
+        if let Some(snapshot) = &latest {
+            let shown: Vec<&Machine> = machines.iter().collect();
+            interest.unchanged = Unchanged::after(interest.unchanged.take(), &shown, snapshot.begun);
         }
         interest.seen.clone_from(&machines);
         let region = interest.subject.region.as_deref();
@@ -79,6 +110,7 @@ impl Account {
             incomplete: latest.as_ref().and_then(|snapshot| snapshot.listing.proof.gap(region)),
             machines,
             absence: interest.absence,
+            unchanged_since: interest.unchanged.as_ref().map(|unchanged| unchanged.since),
             outage: outage.or_else(|| lasting(&state.unread, region)).cloned(),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::interests::Wake;
+use super::interests::{Unchanged, Wake};
 use super::orphans::Sightings;
 use super::outage::{Outage, lasting};
 use super::presence::{Absence, Snapshot, given_name};
@@ -97,6 +97,7 @@ impl Account {
                 snapshot.begun,
                 interest.subject.not_before,
             );
+            interest.unchanged = Unchanged::after(interest.unchanged.take(), &machines, snapshot.begun);
             let changed =
                 interest.seen.len() != machines.len() || interest.seen.iter().zip(&machines).any(|(a, b)| a != *b);
             if recovered || changed || interest.wake == Wake::EveryList {

@@ -85,6 +85,8 @@ pub struct Action {
     pub before: InstanceState,
     /// When the call ended.
     pub ended: Timestamp,
+    /// Whether the cloud said that it does it; else nobody knows.
+    pub acknowledged: bool,
 }
 
 /// What was asked of the cloud.

@@ -206,11 +206,11 @@ impl Stage<'_> {
     ) -> Outcome {
         match answer {
             Ok(()) => {
-                self.remember_action(kind, machine);
+                self.remember_action(kind, machine, true);
                 Outcome::told(changes, format!("machine {} {news}", machine.id))
             }
             Err(error) if error.kind == Kind::Ambiguous => {
-                self.remember_action(kind, machine);
+                self.remember_action(kind, machine, false);
                 let news = format!(
                     "machine {} {news}, though the cloud's answer was unclear: {}",
                     machine.id, error.message

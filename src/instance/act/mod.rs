@@ -137,7 +137,7 @@ impl Stage<'_> {
         self.seen.machine(id).ok_or(Failure::Stale)
     }
 
-    fn remember_action(&self, kind: ActionKind, machine: &Machine) {
+    fn remember_action(&self, kind: ActionKind, machine: &Machine, acknowledged: bool) {
         let ended = self.reconciler.environment.now();
         self.reconciler.remember(self.object.id(), |memory| {
             memory.action = Some(Action {
@@ -145,6 +145,7 @@ impl Stage<'_> {
                 instance_id: machine.id.clone(),
                 before: machine.state,
                 ended,
+                acknowledged,
             });
         });
     }

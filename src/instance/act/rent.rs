@@ -133,7 +133,7 @@ impl Stage<'_> {
             state => state?,
         };
         let nobody = Machine::new(task, InstanceState::Creating, "task");
-        self.remember_action(ActionKind::Update, &nobody);
+        self.remember_action(ActionKind::Update, &nobody, true);
         match state {
             TaskState::Running => Ok(Outcome::done(Vec::new())),
             TaskState::Succeeded(ids) => match ids.first() {

@@ -88,7 +88,9 @@ fn stop_first(scene: &Scene<'_>) -> Step {
         return gone_or_wait(scene, connection);
     };
     match machine.state {
-        InstanceState::Stopped | InstanceState::Frozen | InstanceState::Expired | InstanceState::Failed => Step::LetGo,
+        InstanceState::Stopped | InstanceState::Frozen | InstanceState::Expired | InstanceState::Failed => {
+            let_go_once_proven(scene, connection, machine)
+        }
         InstanceState::Running if !asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) => {
             super::switch::stop(scene, connection, machine)
         }
@@ -97,6 +99,30 @@ fn stop_first(scene: &Scene<'_>) -> Step {
             format!("machine {} is stopped before this object goes", machine.id),
         )),
     }
+}
+
+/// A list that was begun before the last call proves nothing of the machine, and one begun later may lag; and a process
+/// that has just started does not know what was called. Once a stop of ours shows, it holds; else what lists show is
+/// believed when it has lasted as long as absence must.
+fn let_go_once_proven(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Step {
+    let evidence = &scene.seen.evidence;
+    let Some((listed, since)) = evidence.listed.zip(evidence.unchanged_since) else {
+        return Step::Wait(Wait::quietly());
+    };
+    let action = scene.seen.memory.action.as_ref();
+    let action = action.filter(|action| action.instance_id == machine.id);
+    let shows_our_stop =
+        action.is_some_and(|action| action.kind == ActionKind::Stop && action.acknowledged && since > action.ended);
+    let begun = action.map_or(since, |action| since.max(action.ended));
+    let proven = later(begun, connection.settle_after);
+    if shows_our_stop || listed >= proven {
+        return Step::LetGo;
+    }
+    let message = format!(
+        "machine {} is shown as {}; a list begun after {proven:.0} must show so too before this object goes",
+        machine.id, machine.cloud_state
+    );
+    Step::Wait(Wait::progress(Reason::Stopping, message).list_after(proven))
 }
 
 fn bound_machine<'a>(scene: &'a Scene<'_>) -> Option<&'a Machine> {

@@ -242,6 +242,7 @@ pub(in crate::instance) fn seen() -> Seen {
         }),
         evidence: Evidence {
             listed: Some(at(-5)),
+            unchanged_since: Some(at(-3600)),
             ..Evidence::default()
         },
         memory: Memory::default(),
@@ -320,6 +321,20 @@ impl Seen {
         })
     }
 
+    /// The first list that showed the machine as it is now was begun so many seconds ago.
+    pub(in crate::instance) fn unchanged_for(self, seconds: i64) -> Self {
+        self.with(|seen| seen.evidence.unchanged_since = Some(at(-seconds)))
+    }
+
+    /// What became of the last call is not known.
+    pub(in crate::instance) fn unclear(self) -> Self {
+        self.memory(|memory| {
+            if let Some(action) = &mut memory.action {
+                action.acknowledged = false;
+            }
+        })
+    }
+
     pub(in crate::instance) fn outage(self, kind: Kind) -> Self {
         self.with(|seen| {
             seen.evidence.outage = Some(Outage {
@@ -361,6 +376,7 @@ impl Seen {
             instance_id: id.into(),
             before,
             ended: at(-ago),
+            acknowledged: true,
         };
         self.memory(|memory| memory.action = Some(action))
     }
