@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::held_secrets;
 use super::resolve::{ProviderKey, ProviderView};
-use crate::api::{GpuInstance, HELD_SECRETS_ANNOTATION, IN_USE_FINALIZER, INSTANCE_FINALIZER, RELEASED_ANNOTATION};
+use crate::api::{GpuInstance, HELD_SECRETS_ANNOTATION, IN_USE_FINALIZER, INSTANCE_FINALIZER};
 use crate::crash_point;
 use crate::kubernetes::{CallError, Namespaces, Taken, call, take_finalizer};
 
@@ -122,33 +122,4 @@ fn uses(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderKey) -> bool
 #[must_use]
 pub(super) fn is_user(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderKey) -> bool {
     uses(guarded, provider)
-}
-
-/// Most machines remembered as let go: the annotation stays far below what an object may hold.
-pub(super) const MOST_REMEMBERED: usize = 2_000;
-
-/// Writes down, on the provider, that a machine was let go on purpose: it is never swept as an orphan.
-pub async fn remember_released(client: &Client, provider: &ProviderKey, instance_id: &str) -> Result<(), CallError> {
-    let (api, name) = (provider.api(client), &provider.name);
-    let Some(object) = call(api.get_metadata_opt(name)).await? else {
-        return Ok(());
-    };
-    let list = object
-        .annotations()
-        .get(RELEASED_ANNOTATION)
-        .cloned()
-        .unwrap_or_default();
-    let mut released: Vec<&str> = list.split(',').filter(|id| !id.is_empty()).collect();
-    if released.contains(&instance_id) {
-        return Ok(());
-    }
-    released.push(instance_id);
-    let newest = &released[released.len().saturating_sub(MOST_REMEMBERED)..];
-    let patch = json!({ "metadata": {
-        "resourceVersion": object.metadata.resource_version,
-        "annotations": { RELEASED_ANNOTATION: newest.join(",") },
-    } });
-    call(api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch)))
-        .await
-        .map(drop)
 }

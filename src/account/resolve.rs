@@ -13,9 +13,10 @@ use super::secret_key::{self, SecretKey};
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
 use crate::api::{
-    Cloud, ClusterGpuProvider, GpuProvider, GpuProviderSpec, HELD_SECRETS_ANNOTATION, RELEASED_ANNOTATION,
+    Cloud, ClusterGpuProvider, GoDuration, GpuProvider, GpuProviderSpec, HELD_SECRETS_ANNOTATION, INHERITED_ANNOTATION,
+    RELEASED_ANNOTATION,
 };
-use crate::provider::Identity;
+use crate::provider::{Capabilities, Identity};
 
 /// Names one provider of either kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +93,8 @@ pub struct ProviderView {
     pub held_secrets: Vec<SecretKey>,
     /// Machines that were let go, by id.
     pub released: Vec<String>,
+    /// Machines that no object knew when the account was first listed for it, by id.
+    pub inherited: Vec<String>,
     /// The last request to look at the cloud now.
     pub requested_at: Option<String>,
     /// What was published of it.
@@ -133,6 +136,11 @@ impl ProviderView {
     ) -> Self {
         let meta = object.meta();
         let annotation = |key: &str| object.annotations().get(key).cloned();
+        let ids = |key: &str| {
+            let list = annotation(key).unwrap_or_default();
+            let ids = list.split(',').filter(|id| !id.is_empty());
+            ids.map(ToOwned::to_owned).collect()
+        };
         Self {
             key: ProviderKey {
                 kind,
@@ -150,14 +158,8 @@ impl ProviderView {
             held_secrets: annotation(HELD_SECRETS_ANNOTATION)
                 .map(|list| secret_key::parse(&list))
                 .unwrap_or_default(),
-            released: annotation(RELEASED_ANNOTATION)
-                .map(|list| {
-                    list.split(',')
-                        .filter(|id| !id.is_empty())
-                        .map(ToOwned::to_owned)
-                        .collect()
-                })
-                .unwrap_or_default(),
+            released: ids(RELEASED_ANNOTATION),
+            inherited: ids(INHERITED_ANNOTATION),
             requested_at: annotation(crate::api::RECONCILE_REQUESTED_ANNOTATION),
             status: status.unwrap_or_default(),
         }
@@ -169,6 +171,22 @@ impl ProviderView {
         self.spec
             .poll_interval
             .map_or(POLL_INTERVAL, |interval| interval.get().max(Duration::from_secs(1)))
+    }
+
+    /// How long absence must last in the lists of this cloud before it is believed.
+    #[must_use]
+    pub fn settle_after(&self, capabilities: &Capabilities) -> Duration {
+        self.spec
+            .settle_after
+            .map_or(capabilities.settle_after, GoDuration::get)
+    }
+
+    /// When this account was first listed in full for it, by what was published of it.
+    #[must_use]
+    pub fn first_listed(&self, account: &AccountKey) -> Option<Timestamp> {
+        let speaks_for = self.status.account.as_ref()?;
+        let first = self.status.first_listed_at.as_ref()?;
+        (speaks_for.id == account.id).then_some(first.0)
     }
 
     /// Whether `instanceId` may take over machines of the account.

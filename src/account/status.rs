@@ -12,7 +12,7 @@ use crate::api::condition::{self, Reason, Truth, Type};
 use crate::api::instance::ProviderKind;
 use crate::api::money;
 use crate::api::provider::{AccountStatus, InstanceCounts, Orphan, ProviderStatus};
-use crate::api::status::{GpuInstanceStatus, InstanceState};
+use crate::api::status::{GpuInstanceStatus, InstanceState, whole_second};
 use crate::provider::Balance;
 
 /// Most orphans that are named one by one.
@@ -45,7 +45,7 @@ pub(super) fn project(provider: &ProviderView, known: &Known<'_>) -> ProviderSta
             .strays
             .map(|strays| counts(known.users, strays))
             .or_else(|| old.instances.clone()),
-        first_listed_at: old.first_listed_at.clone().or_else(|| first_listed(known)),
+        first_listed_at: first_listed(provider, known),
         orphans: known.orphans.as_ref().map_or_else(
             || old.orphans.clone(),
             |orphans| orphans.iter().take(MOST_ORPHANS).cloned().collect(),
@@ -60,10 +60,21 @@ pub(super) fn project(provider: &ProviderView, known: &Known<'_>) -> ProviderSta
     status
 }
 
-/// When the account was listed for the first time, if its last list is whole.
-fn first_listed(known: &Known<'_>) -> Option<Time> {
-    let latest = known.account?.latest()?;
-    latest.listing.proof.gap(None).is_none().then(|| Time(latest.begun))
+/// When this account was listed for the first time: now, if it never was and its last list is whole.
+fn first_listed(provider: &ProviderView, known: &Known<'_>) -> Option<Time> {
+    let Some(account) = known.account else {
+        return provider.status.first_listed_at.clone();
+    };
+    if let Some(first) = provider.first_listed(&account.key) {
+        return Some(Time(first));
+    }
+    let latest = account.latest()?;
+    latest
+        .listing
+        .proof
+        .gap(None)
+        .is_none()
+        .then(|| whole_second(latest.begun))
 }
 
 fn balance(provider: &ProviderView, balance: Option<&Balance>) -> AccountStatus {

@@ -39,6 +39,9 @@ pub const RECONCILE_REQUESTED_ANNOTATION: &str = "gpuinstance.dev/reconcile-requ
 pub const CREATE_OUTCOME_ANNOTATION: &str = "gpuinstance.dev/create-outcome";
 /// Annotation on a provider: ids of machines that `deletionPolicy` let go, comma-separated. They are never swept.
 pub const RELEASED_ANNOTATION: &str = "gpuinstance.dev/released";
+/// Annotation on a provider: ids of machines of this installation that no object knew when the account was first listed for
+/// it, comma-separated. Whoever let them go, and told a provider that is gone by now, meant them to stay: they are never swept.
+pub const INHERITED_ANNOTATION: &str = "gpuinstance.dev/inherited";
 
 /// Annotation on a provider: the Secrets that carry [`IN_USE_FINALIZER`] for it, `<namespace>/<name>`, comma-separated.
 pub const HELD_SECRETS_ANNOTATION: &str = "gpuinstance.dev/held-secrets";

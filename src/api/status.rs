@@ -1,5 +1,6 @@
 //! What the operator says of a `GpuInstance`.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -112,6 +113,13 @@ pub struct GpuInstanceStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A moment as a status has it. The API server drops fractions of a second: with them, a status would differ from what
+/// was written, again and again.
+#[must_use]
+pub fn whole_second(moment: Timestamp) -> Time {
+    Time(Timestamp::from_second(moment.as_second()).unwrap_or(moment))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

@@ -14,7 +14,7 @@ use crate::api::condition::{self, Reason, Truth, Type};
 use crate::api::instance::{Power, StopMode, UpdatePolicy, connection_secret_name};
 use crate::api::status::{
     Binding, Endpoints, GpuInstanceStatus, GpuStatus, InstanceState, JupyterEndpoint, Ordered, QuotedPrice,
-    SnapshotStatus, SshEndpoint, TransitionKind, Tries,
+    SnapshotStatus, SshEndpoint, TransitionKind, Tries, whole_second,
 };
 use crate::api::{GpuInstance, money};
 use crate::provider::{Machine, When};
@@ -217,11 +217,6 @@ fn show(status: &mut GpuInstanceStatus, machine: &Machine, scene: &Scene<'_>) {
     status.endpoints = running
         .then(|| endpoints(machine, scene))
         .filter(|endpoints| *endpoints != Endpoints::default());
-}
-
-/// The API server drops fractions of a second: with them, status would differ from what was written, again and again.
-fn whole_second(moment: Timestamp) -> Time {
-    Time(Timestamp::from_second(moment.as_second()).unwrap_or(moment))
 }
 
 fn gpu(machine: &Machine, object: &GpuInstance) -> Option<GpuStatus> {

@@ -1,5 +1,6 @@
 //! What becomes of a machine that no object knows. Pure, so that every decision is a row in a table.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +27,8 @@ pub struct Rules {
     pub incomplete: Option<String>,
     /// Why what was let go on purpose is not known for sure.
     pub forgetful: Option<String>,
+    /// Machines that no object knew when the account was first listed for one of them.
+    pub inherited: BTreeSet<String>,
     /// When the oldest of their objects was made.
     pub made: Option<Timestamp>,
     /// When the account was first listed in full for any of them.
@@ -112,6 +115,9 @@ fn reservation(machine: &Machine, sighting: &Sighting, rules: &Rules) -> Option<
 
 /// Whether the machine was there before the provider: nothing that this cluster remembers can tell whose it is.
 fn is_inherited(machine: &Machine, sighting: &Sighting, rules: &Rules) -> bool {
+    if rules.inherited.contains(&machine.id) {
+        return true;
+    }
     match (machine.created_at, rules.made) {
         (Some(machine), Some(provider)) => machine + OLDER < provider,
         // Where a cloud does not tell its age, only one that was not there at the first look is known to be younger.
@@ -216,6 +222,14 @@ mod tests {
             let outlook = outlook(&aged(created), &seen(first_seen), &rules, at(2000));
             assert_eq!(outlook != Outlook::Delete, kept, "{created:?} {first_seen} {outlook:?}");
         }
+        let written_down = Rules {
+            inherited: BTreeSet::from(["m-1".to_owned()]),
+            ..rules.clone()
+        };
+        assert_ne!(
+            outlook(&aged(Some(700)), &seen(900), &written_down, at(2000)),
+            Outlook::Delete
+        );
         let never_listed = Rules {
             first_listed: None,
             ..rules

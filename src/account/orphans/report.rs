@@ -1,12 +1,12 @@
 //! How an orphan is told of: in the provider's status and in events.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::outlook::Outlook;
 use super::sighting::Sighting;
 use crate::api::money::{self, Decimal};
 use crate::api::provider::Orphan;
+use crate::api::status::whole_second;
 use crate::provider::Machine;
 
 /// What a reader can do about an orphan.
@@ -20,9 +20,9 @@ pub fn row(machine: &Machine, sighting: Option<&Sighting>, now: Timestamp) -> Or
         name: machine.name.clone().unwrap_or_default(),
         cloud_state: machine.cloud_state.clone(),
         price_per_hour: machine.price_per_hour.map(money::format),
-        created_at: machine.created_at.map(Time),
+        created_at: machine.created_at.map(whole_second),
         cost_so_far: cost_so_far(machine, now).map(money::format),
-        found_at: sighting.map(|sighting| Time(sighting.first_seen)),
+        found_at: sighting.map(|sighting| whole_second(sighting.first_seen)),
         message: sighting.map_or_else(String::new, |sighting| message(&sighting.outlook)),
     }
 }
@@ -81,6 +81,7 @@ fn cost_so_far(machine: &Machine, now: Timestamp) -> Option<Decimal> {
 mod tests {
     use super::*;
     use crate::api::InstanceState;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     #[test]
     fn an_orphan_is_told_with_what_it_has_cost() {
@@ -91,7 +92,8 @@ mod tests {
             created_at: Some(at(0)),
             ..Machine::new("m-1", InstanceState::Running, "running")
         };
-        let sighting = Sighting::new(at(60), at(30));
+        let first_seen = at(30) + jiff::SignedDuration::from_millis(437);
+        let sighting = Sighting::new(at(60), first_seen);
         let told = row(&machine, Some(&sighting), at(3599));
         assert_eq!(told.cost_so_far.as_deref(), Some("1.89"));
         assert_eq!(told.found_at, Some(Time(at(30))));

@@ -2,6 +2,7 @@
 
 mod census;
 mod connect;
+mod inherit;
 mod list;
 mod publish;
 mod rejected;
@@ -94,6 +95,10 @@ impl Ticker {
         let next = match &session {
             Session::Connected(connected) => {
                 let next = self.look(connected).await;
+                if let Err(error) = self.inherit(connected).await {
+                    warn!(provider = %key, %error, "what was there before the provider could not be written down");
+                    return self.pause_after_failure(&provider);
+                }
                 self.sweep(connected).await;
                 self.forget_vanished(&connected.account).await;
                 next

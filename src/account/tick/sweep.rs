@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use tracing::{info, warn};
 
 use super::Ticker;
-use crate::account::in_use::MOST_REMEMBERED;
 use crate::account::orphans::{self, Knowers, Outlook, Rules, Strays, outlook};
+use crate::account::remembered::MOST_REMEMBERED;
 use crate::account::resolve::ProviderView;
 use crate::account::sessions::Connected;
 use crate::account::{Account, Snapshot, controller};
@@ -30,6 +30,15 @@ impl Ticker {
     /// The machines of the account's last list that no object in the cache knows.
     pub(super) fn strays(&self, account: &Account) -> Option<Strays> {
         let snapshot = account.latest()?;
+        let mut known = self.known_to_objects();
+        for provider in self.cache.providers() {
+            known.released.extend(provider.released);
+        }
+        Some(orphans::find(&snapshot, &known, &self.installation))
+    }
+
+    /// What the objects in the cache know.
+    pub(super) fn known_to_objects(&self) -> orphans::Known {
         let mut known = orphans::Known::default();
         for guarded in self.cache.instances() {
             known.objects.insert(object_key(&guarded.uid().unwrap_or_default()));
@@ -47,10 +56,7 @@ impl Ticker {
                 known.replaced.extend(replaced.map(|id| (id.clone(), object())));
             }
         }
-        for provider in self.cache.providers() {
-            known.released.extend(provider.released);
-        }
-        Some(orphans::find(&snapshot, &known, &self.installation))
+        known
     }
 
     /// Takes in the orphans of the last list, and deals with those that are due.
@@ -109,16 +115,15 @@ impl Ticker {
                 OrphanPolicy::Delete => rules.delete = true,
                 OrphanPolicy::Report => rules.report = Some(provider.key.to_string()),
             }
-            let settle = provider.spec.settle_after;
-            let settle = settle.map_or(capabilities.settle_after, crate::api::GoDuration::get);
-            rules.settle_after = rules.settle_after.max(settle);
+            rules.settle_after = rules.settle_after.max(provider.settle_after(capabilities));
             rules.made = earlier(rules.made, provider.made);
-            let first = provider.status.first_listed_at.as_ref().map(|time| time.0);
-            rules.first_listed = earlier(rules.first_listed, first);
+            rules.first_listed = earlier(rules.first_listed, provider.first_listed(account));
+            rules.inherited.extend(provider.inherited.iter().cloned());
         }
+        let is_full = |ids: &Vec<String>| ids.len() >= MOST_REMEMBERED;
         let forgetful = providers
             .iter()
-            .find(|provider| provider.released.len() >= MOST_REMEMBERED);
+            .find(|provider| is_full(&provider.released) || is_full(&provider.inherited));
         rules.forgetful = forgetful.map(|provider| {
             let key = &provider.key;
             format!("more machines were let go on purpose than {key} remembers, and this may be one of them")
