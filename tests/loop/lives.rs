@@ -87,6 +87,11 @@ pub const LIVES: &[Life] = &[
         live: |model| Box::pin(shared(model)),
     },
     Life {
+        name: "torn out by force, and swept",
+        possible: |_| true,
+        live: |model| Box::pin(swept(model)),
+    },
+    Life {
         name: "its provider is deleted first",
         possible: |_| true,
         live: |model| Box::pin(provider_first(model)),
@@ -226,6 +231,21 @@ async fn provider_first(model: &mut Model) -> Outcome {
         .until("rid of its provider", LONG, is_gone("gpuproviders"))
         .await?;
     model.until("rid of its Secret", LONG, is_gone("secrets")).await?;
+    model.settles().await
+}
+
+async fn swept(model: &mut Model) -> Outcome {
+    model.sweep_orphans();
+    model.create("a", &json!({}));
+    ready(model).await?;
+    // What was there at the provider's first look is never swept: this was not.
+    model.seconds(130).await?;
+    let id = model.status("a", "instanceId").as_str().unwrap().to_owned();
+    model.oracles.are_left_behind([id.clone()]);
+    model.api.lose("gpuinstances", "a");
+    model
+        .until("swept", 2 * LONG, |model| model.cloud.state(&id).is_none())
+        .await?;
     model.settles().await
 }
 

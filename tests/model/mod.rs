@@ -46,6 +46,8 @@ pub struct Model {
     /// Another cluster, with an operator of its own, that uses the same account.
     pub elsewhere: Option<(Arc<ApiServer>, Process)>,
     pub money: Money,
+    /// Whether providers want orphans to be deleted.
+    sweeps: bool,
     processes: u32,
     /// How many calls, changes and machines there had been when all was last looked at.
     looked_at: (usize, u64, usize),
@@ -70,6 +72,7 @@ impl Model {
             rival: None,
             elsewhere: None,
             money: Money::default(),
+            sweeps: false,
             processes: 1,
             looked_at: (0, 0, 0),
         }

@@ -32,6 +32,8 @@ pub struct Oracles {
 struct Known {
     /// Machines of which a deletion policy has let go.
     kept: BTreeSet<String>,
+    /// Those among them that were there then, and that nobody had asked the cloud to delete.
+    let_go: BTreeSet<String>,
     /// Machines that are somebody else's.
     foreign: BTreeSet<String>,
     /// Machines that an object was bound to, whoever made them.
@@ -177,6 +179,10 @@ impl Oracles {
                 DeletionPolicy::Retain => is_bound,
                 DeletionPolicy::Stop => is_bound && state != Some(InstanceState::Running),
             };
+            let is_there = state.is_some_and(|state| state != InstanceState::Deleting);
+            if may_stay && is_there && !world.has_called(&format!("cloud delete {}", machine.id)) {
+                self.known().let_go.insert(machine.id.clone());
+            }
             if may_stay || self.known().foreign.contains(&machine.id) {
                 self.known().kept.insert(machine.id);
             } else {
@@ -195,6 +201,7 @@ impl Oracles {
         self.one_each(world, &machines);
         self.none_forgotten(world, &objects, &machines);
         self.none_of_others(world, cloud);
+        self.none_that_was_let_go(world, &objects, &machines);
         one_holder_each(world, &objects);
     }
 
@@ -251,6 +258,21 @@ impl Oracles {
                     machine.id, machine.name
                 ));
             }
+        }
+    }
+
+    /// What was let go on purpose stays, unless an object takes it over, or somebody deletes it by hand.
+    fn none_that_was_let_go(&self, world: &World, objects: &[Arc<Value>], machines: &[Rented]) {
+        world.looked("what was let go stays");
+        let mut known = self.known();
+        known.let_go.retain(|id| {
+            !objects
+                .iter()
+                .any(|object| object["status"]["instanceId"] == id.as_str())
+        });
+        let is_gone = |id: &&String| !machines.iter().any(|machine| machine.id == **id);
+        if let Some(id) = known.let_go.iter().find(is_gone) {
+            world.wrong(format!("machine {id} was let go on purpose, and is gone"));
         }
     }
 

@@ -88,6 +88,11 @@ fn why_not_as_asked(object: &Value, model: &Model) -> Option<String> {
     })
 }
 
+/// Whether the object has a machine.
+fn has_machine(object: &Value) -> bool {
+    object["status"]["instanceId"].is_string()
+}
+
 /// Whether the reason that an object gives for not being Ready is so.
 fn is_explained(object: &Value, model: &Model) -> bool {
     let ready = condition(object, "Ready");
@@ -115,6 +120,11 @@ fn is_explained(object: &Value, model: &Model) -> bool {
         "NamespaceNotAllowed" | "ProviderNotFound" => spec["providerRef"]["kind"] == "ClusterGpuProvider",
         // The last is of what opens a machine that was let go: it is kept, under the name that the next object wants.
         "Unsupported" | "Invalid" | "SecretNotOwned" => true,
+        // Somebody else has rented a machine meanwhile, in an account where no name has proved to be kept.
+        "CreateOutcomeUnknown" => {
+            let machines = model.cloud.machines();
+            !has_machine(object) && machines.iter().any(|machine| !machine.name.starts_with("gi-"))
+        }
         // In the end providers speak for the first account.
         "AccountChanged" => object["status"]["accountId"] == "u-2",
         // The cloud stops it again and again.

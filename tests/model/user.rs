@@ -1,7 +1,10 @@
 //! What users do.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use super::look::condition;
 use super::{ApiServer, Model, Profile};
 
 /// The provider of the namespace, its Secret, and the provider of the cluster.
@@ -93,8 +96,48 @@ impl Model {
     }
 }
 
+/// Questions that only a human can answer.
+impl Model {
+    /// Whoever is asked what became of an order looks into the cloud's console, and answers; whether anybody was asked.
+    pub fn somebody_answers(&self) -> bool {
+        let objects = self.api.all("gpuinstances");
+        let asks = |object: &&Arc<Value>| condition(object, "Ready")["reason"] == "CreateOutcomeUnknown";
+        let mut asked = false;
+        for object in objects.iter().filter(asks) {
+            let Some(claim) = object["status"]["claim"]["name"].as_str() else {
+                continue;
+            };
+            let machines = self.cloud.machines();
+            let made = machines.iter().find(|machine| machine.name == claim);
+            let answer = format!("{claim}={}", made.map_or("absent", |machine| &machine.id));
+            let key = "gpuinstance.dev/create-outcome";
+            if object["metadata"]["annotations"][key] != answer.as_str() {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                self.annotate(name, "create-outcome", &json!(answer));
+                asked = true;
+            }
+        }
+        asked
+    }
+}
+
 /// Providers, credentials, namespaces.
 impl Model {
+    /// Every provider wants orphans to be deleted, from now on.
+    pub fn sweep_orphans(&mut self) {
+        self.sweeps = true;
+        self.edit_provider(&json!({ "orphans": "Delete" }));
+    }
+
+    /// A provider of the namespace, as it is applied.
+    fn provider(&self, name: &str) -> Value {
+        let mut object = provider(&self.cloud.profile, name);
+        if self.sweeps {
+            object["spec"]["orphans"] = json!("Delete");
+        }
+        object
+    }
+
     /// A user changes the spec of the provider.
     pub fn edit_provider(&self, spec: &Value) {
         self.world.note(format!("user: edit the provider {spec}"));
@@ -106,7 +149,7 @@ impl Model {
     pub fn add_provider(&self, name: &str, account: usize) {
         self.world.note(format!("user: provider {name} for account {account}"));
         self.api.create("secrets", secret(name, TOKENS[account]));
-        self.api.create("gpuproviders", provider(&self.cloud.profile, name));
+        self.api.create("gpuproviders", self.provider(name));
     }
 
     pub fn delete_provider(&self) {
@@ -131,13 +174,12 @@ impl Model {
     /// Puts back what is missing of provider and Secret, as they were in the beginning.
     pub fn furnish(&self) {
         self.world.note("user: provider and Secret are applied");
-        let profile = &self.cloud.profile;
         if self.api.get("secrets", PROVIDER).is_none() {
             self.api.create("secrets", secret(PROVIDER, TOKENS[0]));
         }
         if self.api.get("gpuproviders", PROVIDER).is_none() {
             self.oracles.limits_change(self.world.now());
-            self.api.create("gpuproviders", provider(profile, PROVIDER));
+            self.api.create("gpuproviders", self.provider(PROVIDER));
         }
     }
 
@@ -149,6 +191,9 @@ impl Model {
             account["credentialsSecretRef"]["namespace"] = json!("ml");
         }
         spec["allowedNamespaces"] = allowed.clone();
+        if self.sweeps {
+            spec["orphans"] = json!("Delete");
+        }
         if self.api.get("clustergpuproviders", SHARED).is_some() {
             let patch = json!({ "spec": { "allowedNamespaces": null } });
             self.api.change("clustergpuproviders", SHARED, &patch);

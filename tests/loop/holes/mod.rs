@@ -4,6 +4,7 @@
 mod account;
 mod adoption;
 mod copies;
+mod letting_go;
 mod limits;
 mod orders;
 mod passwords;
