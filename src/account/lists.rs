@@ -52,7 +52,7 @@ impl Account {
     }
 
     /// A list is about to be asked for. Where the clock was put forward since the last one, the time between them proves
-    /// nothing: all evidence of absence starts over.
+    /// nothing: all evidence that takes time starts over.
     pub fn list_begins(&self, now: Timestamp) {
         let at = Instant::now();
         let mut state = self.state();
@@ -63,6 +63,7 @@ impl Account {
         if now.duration_since(before) > passed.saturating_add(CLOCK_SLACK) {
             for interest in state.interests.values_mut() {
                 interest.absence = Absence::default();
+                interest.unchanged = None;
             }
             *self.orphans() = Sightings::default();
         }

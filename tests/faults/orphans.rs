@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::operator::{Kind, Object, Scene, Setup, instance, provider};
 
+/// Longer than the first look of a provider with `settleAfter` 5 s.
+const FIRST_LOOK: Duration = Duration::from_secs(6);
+
 /// A scene whose provider wants orphans to be deleted.
 async fn deleting(name: &str) -> Scene {
     Setup::new(name).provider(json!({ "orphans": "Delete" })).start().await
@@ -20,6 +23,8 @@ async fn torn_out(scene: &mut Scene, name: &str) -> (Object, String) {
     let object = scene.until_instance(name, "bound by its annotation", bound).await;
     scene.operator.kill9();
     scene.tear_out(name).await;
+    // What is there without an object at the provider's first look, and for `settleAfter` after it, is never swept.
+    tokio::time::sleep(FIRST_LOOK).await;
     let id = object.instance_id().to_owned();
     (object, id)
 }

@@ -27,6 +27,8 @@ async fn just_started(model: &mut Model) -> Outcome {
         .until("stopped", LONG, |model| model.machine_state("a") == Some(Stopped))
         .await?;
     ready(model).await?;
+    // So long that a list that is behind shows it as stopped.
+    model.seconds(20).await?;
     let id = model.status("a", "instanceId");
     model.cloud.habits(|habits| habits.lag = Duration::from_secs(8));
     model.edit("a", &json!({ "power": "Running" }));
