@@ -77,7 +77,7 @@ changes() {
 
 # ---- objects
 
-# sample_of CLOUD NAMESPACE
+# apply_sample CLOUD NAMESPACE: its account, credentials and machine.
 apply_sample() {
 	sample "$1" "$provider_lines" | kubectl apply --namespace "$2" --filename - >/dev/null
 }

@@ -21,7 +21,10 @@ for sampled in "${clouds[@]}"; do
 	check "$sampled-1-connection says where it is" says "\"host\": \"$(kubectl get gpuinstance --namespace ml "$sampled-1" \
 		--output=jsonpath='{.status.endpoints.ssh.host}')\"" "$connection"
 done
-check "kubectl describe tells its story" says 'MachineCreated|Created|Rented|Running' "$(kubectl describe gpuinstance --namespace ml xgc-1)"
+tells_its_story() {
+	says '^ *Normal +Creating ' "$(kubectl describe gpuinstance --namespace ml xgc-1)"
+}
+check "kubectl describe tells its story" eventually 20 tells_its_story
 
 step "logs, probes, metrics"
 
