@@ -23,7 +23,7 @@ check "machines bear the installation's id" equal 2 "$(machines '.alive and (.na
 check "two machines were made, no more" equal "$((ever_before + 2))" "$(machines)"
 
 unseen() {
-	equal "" "$(kubectl get gpuinstance --namespace elsewhere xgc-1 --output=jsonpath='{.status}')"
+	equal "" "$(kubectl get gpuinstance --namespace elsewhere xgc-1 --output=jsonpath='{.status.state}{.status.conditions}{.metadata.finalizers}')"
 }
 kubectl create namespace elsewhere >/dev/null
 apply_sample xgc elsewhere
