@@ -77,7 +77,10 @@ fn known_outcome(scene: &Scene<'_>, claim: &Claim) -> Option<Step> {
         Some((name, "absent")) if name == claim.name => {
             Some(unclaim(format!("a human says that {name} was never made")))
         }
-        Some((name, id)) if name == claim.name && !id.is_empty() => Some(bind(id, "is this object's, a human says")),
+        // Whoever may edit the object can write this of any machine: it is believed only of one that the order may have made.
+        Some((name, id)) if name == claim.name && scene.seen.unexplained.iter().any(|new| new == id) => {
+            Some(bind(id, "is this object's, a human says"))
+        }
         _ => None,
     }
 }
@@ -151,7 +154,7 @@ fn look(scene: &Scene<'_>, connection: &Connection, claim: &Claim) -> Step {
         return Step::Halt(unknown(
             claim,
             &format!(
-                "{heard}, and the account shows machines whose names explain nothing ({}): any of them may be it",
+                "{heard}, and the account shows machines whose names explain nothing ({}): one of them may be it, no other can",
                 seen.unexplained.join(", ")
             ),
         ));

@@ -122,6 +122,8 @@ fn a_human_has_the_last_word() {
     check(vec![
         ("none was made", says("absent"), unknown(), "record unclaim as Settling"),
         ("this one was", says("x-9"), unknown(), "record bind(x-9) as Creating"),
+        ("one that was there before, or is somebody's, was not", says("x-1"), unknown(), "halt CreateOutcomeUnknown"),
+        ("nor one that no list shows", says("x-9"), unclear(), "wait, Settling, list after -2"),
         ("said of another claim", of_another_claim, unknown(), "halt CreateOutcomeUnknown"),
         ("nothing said", says(""), unknown(), "halt CreateOutcomeUnknown"),
     ]);
