@@ -134,6 +134,7 @@ impl Money {
         // What the cloud is about to end anyway is the cloud's.
         if matches!(machine.state(now), Some(Running | Stopped | Failed | Creating)) {
             stretch.spent += passed;
+            world.unwanted_for(passed);
         }
         let base = behind + CALLS + self.excused;
         if stretch.spent <= base {

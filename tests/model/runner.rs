@@ -58,11 +58,19 @@ pub struct Tally {
     pub calls: u64,
     pub faults: BTreeMap<String, u64>,
     pub looks: BTreeMap<&'static str, u64>,
+    /// For how long machines cost something against the wish of their objects.
+    pub unwanted: Duration,
+    /// Lives in which that was longer than a poll, the calls and the faults explain.
+    pub over: usize,
 }
 
 impl Tally {
-    pub fn add(&mut self, world: &World) {
+    pub fn add(&mut self, lived: &Lived) {
+        let world = &lived.world;
         self.lives += 1;
+        self.unwanted += world.unwanted();
+        let is_over = lived.outcome.as_ref().is_err_and(|why| why.contains("too much"));
+        self.over += usize::from(is_over);
         self.calls += world.count() as u64;
         for (what, count) in world.injected() {
             *self.faults.entry(what).or_default() += count;
@@ -87,12 +95,22 @@ impl Tally {
             self.looks.len()
         ));
         lines.extend(self.looks.iter().map(|(what, count)| format!("{count:>14}  {what}")));
+        lines.push(format!(
+            "{:>10}  s that machines cost something and nobody wanted them any more, until the operator knew and the cloud had done it",
+            self.unwanted.as_secs()
+        ));
+        lines.push(format!(
+            "{:>10}  lives in which that was more money than a poll, the calls and the faults explain",
+            self.over
+        ));
         lines.join("\n")
     }
 
     fn join(&mut self, other: Self) {
         self.lives += other.lives;
         self.calls += other.calls;
+        self.unwanted += other.unwanted;
+        self.over += other.over;
         for (what, count) in other.faults {
             *self.faults.entry(what).or_default() += count;
         }
@@ -120,7 +138,7 @@ pub fn on_all_cores(lives: usize, life: impl Fn(usize) -> Lived + Sync) -> (Tall
                         break;
                     }
                     let lived = life(n);
-                    tally.add(&lived.world);
+                    tally.add(&lived);
                     if let Err(why) = lived.told() {
                         whole.lock().unwrap().1.push(why);
                     }

@@ -32,6 +32,7 @@ struct State {
     faults: Faults,
     calls: Vec<Call>,
     writes: u64,
+    unwanted: Duration,
     dead: BTreeSet<ProcessId>,
     wrong: Vec<String>,
     /// The calls that did not go well, and when.
@@ -225,6 +226,16 @@ impl World {
     /// An oracle has looked.
     pub fn looked(&self, oracle: &'static str) {
         *self.state().looked.entry(oracle).or_default() += 1;
+    }
+
+    /// A machine has cost something for so long though nobody wanted it any more.
+    pub fn unwanted_for(&self, span: Duration) {
+        self.state().unwanted += span;
+    }
+
+    /// For how long machines have cost something though nobody wanted them any more, all together.
+    pub fn unwanted(&self) -> Duration {
+        self.state().unwanted
     }
 
     /// How often each oracle has looked.

@@ -61,9 +61,15 @@ impl Stage<'_> {
         Ok(Outcome::told(Vec::new(), format!("this object is bound to {binding}")))
     }
 
-    /// Writes the binding annotation of this very object: not of one that has its name by now.
+    /// Writes the binding annotation of the object as it was read: not of one that has its name by now, nor of one whose
+    /// status has forgotten the machine since, for the annotation would outlive what it says.
     async fn annotate(&self, value: &str) -> Result<(), Failure> {
-        let patch = json!({ "metadata": { "uid": self.object.id(), "annotations": { BINDING_ANNOTATION: value } } });
+        let meta = &self.object.metadata;
+        let patch = json!({ "metadata": {
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+            "annotations": { BINDING_ANNOTATION: value },
+        } });
         call(
             self.api()
                 .patch_metadata(self.name(), &PatchParams::default(), &Patch::Merge(patch)),
