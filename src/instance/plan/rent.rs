@@ -10,6 +10,7 @@ use crate::api::condition::Reason;
 use crate::api::money;
 use crate::api::status::{Claim, InstanceState};
 use crate::environment::later;
+use crate::instance::connection::PASSWORD;
 use crate::instance::memory::Quoted;
 use crate::instance::observation::{AdoptionView, Connection, InstanceView, SecretView};
 use crate::instance::step::{Change, Step, Wait};
@@ -167,7 +168,7 @@ fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
             &money::format(price),
         ));
     }
-    if connection.capabilities.chooses_password && !has_password(&scene.seen.secret) {
+    if lacks_password(scene, connection) {
         return Step::StorePassword;
     }
     let attempt = status.attempts + 1;
@@ -180,6 +181,11 @@ fn order(scene: &Scene<'_>, connection: &Connection) -> Step {
     })
 }
 
-fn has_password(secret: &SecretView) -> bool {
-    matches!(secret, SecretView::Ours { data, .. } if data.get("password").is_some_and(|password| !password.is_empty()))
+/// Whether the order needs a password that is not in the connection Secret, as far as that could be read.
+pub(super) fn lacks_password(scene: &Scene<'_>, connection: &Connection) -> bool {
+    let has_one = matches!(
+        &scene.seen.secret,
+        SecretView::Ours { data, .. } if data.get(PASSWORD).is_some_and(|password| !password.is_empty())
+    );
+    connection.capabilities.chooses_password && !has_one
 }

@@ -115,6 +115,15 @@ fn send(scene: &Scene<'_>, connection: &Connection, claim: &Claim, own: &OwnClai
             Obstacle::new(Reason::Stopped, "the machine is not wanted any more"),
         );
     }
+    if rent::lacks_password(scene, connection) {
+        return Step::Record(
+            vec![Change::Unclaim],
+            Obstacle::new(
+                Reason::Claimed,
+                "the password that the order sets could not be read from the connection Secret; the claim is made anew",
+            ),
+        );
+    }
     if let Some(machine) = scene.seen.evidence.machines.first() {
         return Step::Wait(rent::still_leaving(machine));
     }

@@ -1,7 +1,7 @@
 //! A claim without a machine.
 
 use super::check;
-use super::scenes::{Object, Seen, at, claimed, m, name, ready_to_order};
+use super::scenes::{Object, STRICT_CLOUD, Seen, at, claimed, m, name, ready_to_order};
 use crate::account::Obstacle;
 use crate::api::CREATE_OUTCOME_ANNOTATION;
 use crate::api::InstanceState::{Deleting, Running};
@@ -37,6 +37,7 @@ fn with_deadline(deadline: Timestamp) -> Object {
 fn an_order_is_sent_once_and_only_after_a_fresh_look() {
     let barred = |reason| ours().connection(|c| c.forbidden = Some(Obstacle::new(reason, "")));
     let incomplete = ours().with(|seen| seen.evidence.incomplete = Some("page 2 is missing".into()));
+    let metal = ours().connection(|c| c.capabilities = &STRICT_CLOUD);
     let stale = ours().with(|seen| seen.evidence.listed = Some(at(-11)));
     check(vec![
         ("a complete list begun after the claim shows nothing", claimed(), ours(), "create"),
@@ -47,6 +48,7 @@ fn an_order_is_sent_once_and_only_after_a_fresh_look() {
         ("just in time", with_deadline(at(31)), ours(), "create"),
         ("the spec has changed since", claimed().generation(2), ours(), "record unclaim as Claimed"),
         ("an earlier machine is still leaving", claimed(), ours().m(Deleting), "wait, Replacing"),
+        ("the password to set is not to be read", claimed(), metal, "record unclaim as Claimed"),
         ("no longer wanted", claimed().stopped(), ours(), "record unclaim as Stopped"),
         ("no longer allowed", claimed(), barred(Reason::NamespaceNotAllowed), "record unclaim as NamespaceNotAllowed"),
         ("somebody else's claim is not for us to send", claimed(), ready_to_order(), "wait, Settling, list after 80"),
