@@ -1,9 +1,10 @@
-//! After every list: machines that this installation made and that no object knows are reported, and deleted where
-//! their provider wants that, on knowers.
+//! After every list: machines that this installation made and that no object knows are reported and, where their
+//! provider wants that, deleted on evidence.
 //!
 //! The order is what makes it safe. A claim is written before its machine is ordered: so an object whose machine is in
 //! a list of the cloud is in every later list of the cluster, unless it is gone. First the cloud is listed, then the
-//! cluster, by the API server itself; and from before that second list on, nobody in this process may adopt the machine.
+//! cluster, by asking the API server itself; and from before that second list on, nobody in this process may adopt the
+//! machine.
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
