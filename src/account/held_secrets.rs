@@ -1,10 +1,11 @@
 //! Which Secrets are kept for a provider: written down on it before they are, for its reference to them may be edited.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::{Client, ResourceExt};
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
+use super::annotation_list::append;
 use super::resolve::ProviderView;
 use super::secret_key::{self, SecretKey};
 use crate::api::{HELD_SECRETS_ANNOTATION, IN_USE_FINALIZER};
@@ -15,20 +16,9 @@ pub(super) async fn note(client: &Client, provider: &ProviderView, secret: &Secr
     if provider.held_secrets.contains(secret) {
         return Ok(());
     }
-    let api = provider.key.api(client);
-    // Read anew: the finalizer has just been written.
-    let Some(object) = call(api.get_metadata_opt(&provider.key.name)).await? else {
-        return Ok(());
-    };
-    let mut held = object
-        .annotations()
-        .get(HELD_SECRETS_ANNOTATION)
-        .map_or_else(Vec::new, |list| secret_key::parse(list));
-    if held.contains(secret) {
-        return Ok(());
-    }
-    held.push(secret.clone());
-    write(&api, provider, object.metadata.resource_version.as_deref(), &held).await
+    let entry = secret_key::format(std::slice::from_ref(secret));
+    // All of them: one that is forgotten would never be given free.
+    append(client, &provider.key, HELD_SECRETS_ANNOTATION, &[&entry], usize::MAX).await
 }
 
 /// Gives free what a provider's reference no longer names.
@@ -49,8 +39,15 @@ pub(super) async fn free_former(
     for secret in &former {
         free(client, provider, secret, others).await?;
     }
-    let seen = provider.resource_version.as_deref();
-    write(&provider.key.api(client), provider, seen, &current).await
+    let list = (!current.is_empty()).then(|| secret_key::format(&current));
+    let patch = json!({ "metadata": {
+        "resourceVersion": provider.resource_version,
+        "annotations": { HELD_SECRETS_ANNOTATION: list },
+    } });
+    let api = provider.key.api(client);
+    call(api.patch_metadata(&provider.key.name, &PatchParams::default(), &Patch::Merge(patch)))
+        .await
+        .map(drop)
 }
 
 /// Takes the finalizer off a Secret, unless another provider keeps it too.
@@ -71,20 +68,4 @@ pub(super) async fn free(
     let (namespace, name) = secret;
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     drop_finalizer(&secrets, name, IN_USE_FINALIZER, None).await
-}
-
-async fn write(
-    api: &Api<DynamicObject>,
-    provider: &ProviderView,
-    seen: Option<&str>,
-    held: &[SecretKey],
-) -> Result<(), CallError> {
-    let list = (!held.is_empty()).then(|| secret_key::format(held));
-    let patch = json!({ "metadata": {
-        "resourceVersion": seen,
-        "annotations": { HELD_SECRETS_ANNOTATION: list },
-    } });
-    call(api.patch_metadata(&provider.key.name, &PatchParams::default(), &Patch::Merge(patch)))
-        .await
-        .map(drop)
 }

@@ -3,6 +3,7 @@
 //! A provider's pass ([`tick`]) reads the credentials, lists the account, and wakes just those instances for which
 //! something has changed. Instances never list: they say what they look for, and read the evidence.
 
+mod annotation_list;
 pub mod cache;
 pub mod controller;
 mod details;

@@ -9,12 +9,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::AccountKey;
+use super::annotation_list::entries;
 use super::secret_key::{self, SecretKey};
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
 use crate::api::{
     Cloud, ClusterGpuProvider, GoDuration, GpuProvider, GpuProviderSpec, HELD_SECRETS_ANNOTATION, INHERITED_ANNOTATION,
-    RELEASED_ANNOTATION,
+    RECONCILE_REQUESTED_ANNOTATION, RELEASED_ANNOTATION,
 };
 use crate::provider::{Capabilities, Identity};
 
@@ -135,12 +136,9 @@ impl ProviderView {
         status: Option<ProviderStatus>,
     ) -> Self {
         let meta = object.meta();
-        let annotation = |key: &str| object.annotations().get(key).cloned();
-        let ids = |key: &str| {
-            let list = annotation(key).unwrap_or_default();
-            let ids = list.split(',').filter(|id| !id.is_empty());
-            ids.map(ToOwned::to_owned).collect()
-        };
+        let annotation = |key| object.annotations().get(key);
+        let list = |key| annotation(key).map_or("", String::as_str);
+        let ids = |key| entries(list(key)).map(ToOwned::to_owned).collect();
         Self {
             key: ProviderKey {
                 kind,
@@ -155,12 +153,10 @@ impl ProviderView {
             allowed_namespaces,
             deleting: meta.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
-            held_secrets: annotation(HELD_SECRETS_ANNOTATION)
-                .map(|list| secret_key::parse(&list))
-                .unwrap_or_default(),
+            held_secrets: secret_key::parse(list(HELD_SECRETS_ANNOTATION)),
             released: ids(RELEASED_ANNOTATION),
             inherited: ids(INHERITED_ANNOTATION),
-            requested_at: annotation(crate::api::RECONCILE_REQUESTED_ANNOTATION),
+            requested_at: annotation(RECONCILE_REQUESTED_ANNOTATION).cloned(),
             status: status.unwrap_or_default(),
         }
     }

@@ -1,11 +1,13 @@
 //! Names Secrets, also in an annotation.
 
+use super::annotation_list::entries;
+
 /// Namespace and name of a Secret.
 pub type SecretKey = (String, String);
 
 /// The Secrets that an annotation names; what is no name in it is passed over.
 pub(super) fn parse(list: &str) -> Vec<SecretKey> {
-    let keys = list.split(',').filter_map(|entry| entry.split_once('/'));
+    let keys = entries(list).filter_map(|entry| entry.split_once('/'));
     keys.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
         .collect()
 }
