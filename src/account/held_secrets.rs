@@ -21,11 +21,11 @@ pub(super) async fn note(client: &Client, provider: &ProviderView, secret: &Secr
     append(client, &provider.key, HELD_SECRETS_ANNOTATION, &[&entry], usize::MAX).await
 }
 
-/// Gives free what a provider's reference no longer names.
+/// Gives free what a provider's reference no longer names. The others are asked for only when there is something so.
 pub(super) async fn free_former(
     client: &Client,
     provider: &ProviderView,
-    others: &[ProviderView],
+    others: impl FnOnce() -> Vec<ProviderView>,
 ) -> Result<(), CallError> {
     let now = provider.secret();
     let (current, former): (Vec<_>, Vec<_>) = provider
@@ -36,8 +36,9 @@ pub(super) async fn free_former(
     if former.is_empty() {
         return Ok(());
     }
+    let others = others();
     for secret in &former {
-        free(client, provider, secret, others).await?;
+        free(client, provider, secret, &others).await?;
     }
     let list = (!current.is_empty()).then(|| secret_key::format(&current));
     let patch = json!({ "metadata": {

@@ -144,9 +144,8 @@ impl Ticker {
             .memory()
             .get(&provider.key)
             .is_some_and(|memory| memory.secret_bare);
-        let others = self.cache.providers();
         if held && !used {
-            return in_use::release(&self.client, &self.namespaces, provider, &others).await;
+            return in_use::release(&self.client, &self.namespaces, provider, &self.cache.providers()).await;
         }
         if used && (!held || secret_bare) && !provider.deleting {
             return match in_use::hold(&self.client, provider).await {
@@ -157,6 +156,6 @@ impl Ticker {
         if secret_bare {
             return Ok(());
         }
-        held_secrets::free_former(&self.client, provider, &others).await
+        held_secrets::free_former(&self.client, provider, || self.cache.providers()).await
     }
 }
