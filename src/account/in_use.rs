@@ -106,7 +106,7 @@ async fn is_used(client: &Client, namespaces: &Namespaces, provider: &ProviderKe
 }
 
 /// Whether an instance may need the provider. One that cannot be read may need any.
-fn uses(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderKey) -> bool {
+pub(super) fn uses(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderKey) -> bool {
     let holds = guarded
         .finalizers()
         .iter()
@@ -116,10 +116,4 @@ fn uses(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderKey) -> bool
         && guarded.0.as_ref().map_or(true, |instance| {
             ProviderKey::of(&instance.spec.provider_ref, &namespace) == *provider
         })
-}
-
-/// Whether an instance that is in the cache uses this provider.
-#[must_use]
-pub(super) fn is_user(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderKey) -> bool {
-    uses(guarded, provider)
 }

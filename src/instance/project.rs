@@ -17,6 +17,7 @@ use crate::api::status::{
     SnapshotStatus, SshEndpoint, TransitionKind, Tries, whole_second,
 };
 use crate::api::{GpuInstance, money};
+use crate::environment::later;
 use crate::provider::{Machine, When};
 
 /// How things stand after a pass.
@@ -185,7 +186,7 @@ fn note_replaced(status: &mut GpuInstanceStatus) {
 }
 
 fn count(tries: Option<Tries>, now: Timestamp) -> Tries {
-    match tries.filter(|tries| now < crate::environment::later(tries.since.0, super::plan::WINDOW)) {
+    match tries.filter(|tries| now < later(tries.since.0, super::plan::WINDOW)) {
         Some(tries) => Tries {
             count: tries.count + 1,
             ..tries
@@ -285,7 +286,7 @@ fn asked_for(machine: &Machine, scene: &Scene<'_>) -> Option<InstanceState> {
     let action = scene.seen.memory.action.as_ref()?;
     let waiting = action.instance_id == machine.id
         && action.before == machine.state
-        && scene.now < crate::environment::later(action.ended, super::plan::PATIENCE);
+        && scene.now < later(action.ended, super::plan::PATIENCE);
     waiting.then_some(match action.kind {
         ActionKind::Start => InstanceState::Starting,
         ActionKind::Stop => InstanceState::Stopping,

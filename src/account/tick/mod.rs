@@ -139,7 +139,7 @@ impl Ticker {
         let used = self
             .cache
             .instances()
-            .any(|guarded| in_use::is_user(&guarded, &provider.key));
+            .any(|guarded| in_use::uses(&guarded, &provider.key));
         let secret_bare = self
             .memory()
             .get(&provider.key)
