@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Resource, ResourceExt};
 
 use super::resolve::{ProviderKey, ProviderView};
 use crate::api::instance::ProviderKind;
@@ -80,9 +80,10 @@ impl Cache {
     pub fn users(&self, provider: &ProviderKey) -> impl Iterator<Item = Arc<Guarded<GpuInstance>>> {
         let provider = provider.clone();
         self.instances().filter(move |guarded| {
-            guarded.0.as_ref().is_ok_and(|instance| {
-                ProviderKey::of(&instance.spec.provider_ref, &instance.namespace().unwrap_or_default()) == provider
-            })
+            guarded
+                .0
+                .as_ref()
+                .is_ok_and(|instance| ProviderKey::meant_by(instance) == provider)
         })
     }
 }

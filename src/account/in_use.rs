@@ -111,9 +111,6 @@ pub(super) fn uses(guarded: &DeserializeGuard<GpuInstance>, provider: &ProviderK
         .finalizers()
         .iter()
         .any(|finalizer| finalizer == INSTANCE_FINALIZER);
-    let namespace = guarded.namespace().unwrap_or_default();
-    holds
-        && guarded.0.as_ref().map_or(true, |instance| {
-            ProviderKey::of(&instance.spec.provider_ref, &namespace) == *provider
-        })
+    let means = |instance| ProviderKey::meant_by(instance) == *provider;
+    holds && guarded.0.as_ref().map_or(true, means)
 }

@@ -14,8 +14,8 @@ use super::secret_key::{self, SecretKey};
 use crate::api::instance::{ProviderKind, ProviderRef};
 use crate::api::provider::{Adoption, AllowedNamespaces, NamespacesFrom, ProviderStatus};
 use crate::api::{
-    Cloud, ClusterGpuProvider, GoDuration, GpuProvider, GpuProviderSpec, HELD_SECRETS_ANNOTATION, INHERITED_ANNOTATION,
-    RECONCILE_REQUESTED_ANNOTATION, RELEASED_ANNOTATION,
+    Cloud, ClusterGpuProvider, GoDuration, GpuInstance, GpuProvider, GpuProviderSpec, HELD_SECRETS_ANNOTATION,
+    INHERITED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION, RELEASED_ANNOTATION,
 };
 use crate::provider::{Capabilities, Identity};
 
@@ -31,7 +31,7 @@ pub struct ProviderKey {
 }
 
 impl ProviderKey {
-    /// The provider that an instance in this namespace means.
+    /// The provider that a reference in this namespace means.
     #[must_use]
     pub fn of(reference: &ProviderRef, namespace: &str) -> Self {
         Self {
@@ -39,6 +39,12 @@ impl ProviderKey {
             namespace: (reference.kind == ProviderKind::GpuProvider).then(|| namespace.to_owned()),
             name: reference.name.clone(),
         }
+    }
+
+    /// The provider that an instance means.
+    #[must_use]
+    pub fn meant_by(instance: &GpuInstance) -> Self {
+        Self::of(&instance.spec.provider_ref, &instance.namespace().unwrap_or_default())
     }
 
     /// Where its object is, whichever kind it is of.

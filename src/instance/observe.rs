@@ -69,8 +69,7 @@ impl Reconciler {
     }
 
     async fn cloud(&self, object: &GpuInstance, memory: &Memory) -> (CloudView, Option<Connected>) {
-        let namespace = object.namespace().unwrap_or_default();
-        let key = ProviderKey::of(&object.spec.provider_ref, &namespace);
+        let key = ProviderKey::meant_by(object);
         let Some(provider) = self.cache.provider(&key) else {
             let what = self.cache.why_missing(&key);
             return (
@@ -83,6 +82,7 @@ impl Reconciler {
             Some(Session::Obstructed(obstacle)) => return (CloudView::Obstructed(obstacle), None),
             Some(Session::Connected(connected)) => *connected,
         };
+        let namespace = object.namespace().unwrap_or_default();
         let labels = if provider.asks_for_labels() {
             self.labels(&namespace).await
         } else {

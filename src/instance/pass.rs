@@ -235,7 +235,7 @@ impl Reconciler {
     }
 
     fn want_list(&self, object: &GpuInstance, begun_after: Timestamp) {
-        let key = ProviderKey::of(&object.spec.provider_ref, &object.namespace().unwrap_or_default());
+        let key = ProviderKey::meant_by(object);
         if let Some(crate::account::Session::Connected(connected)) = self.sessions.get(&key) {
             connected.account.want_list_after(begun_after);
         }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 use strum::VariantNames as _;
 
 use super::Ticker;
@@ -72,7 +71,7 @@ impl Ticker {
 fn cloud_of(instance: &GpuInstance, providers: &[ProviderView]) -> Option<Cloud> {
     let said = instance.status.as_ref().and_then(GpuInstanceStatus::cloud);
     said.or_else(|| {
-        let key = ProviderKey::of(&instance.spec.provider_ref, &instance.namespace().unwrap_or_default());
+        let key = ProviderKey::meant_by(instance);
         providers.iter().find(|provider| provider.key == key)?.spec.cloud()
     })
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use kube::ResourceExt;
 use tracing::{info, warn};
 
 use super::Ticker;
@@ -141,8 +140,7 @@ impl Ticker {
             let Ok(instance) = &guarded.0 else { continue };
             let status = instance.status.as_ref();
             let holds = status.is_some_and(|status| status.holds_of(&account.key.id));
-            let namespace = guarded.namespace().unwrap_or_default();
-            let provider = ProviderKey::of(&instance.spec.provider_ref, &namespace);
+            let provider = ProviderKey::meant_by(instance);
             if !holds && connected.iter().all(|connected| connected.provider.key != provider) {
                 continue;
             }

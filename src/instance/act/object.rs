@@ -1,6 +1,5 @@
 //! Writes to the API server: finalizers, the binding annotation, and letting go.
 
-use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -102,8 +101,7 @@ impl Stage<'_> {
 
     pub(super) async fn let_go(&self) -> Acted {
         let id = self.object.machine_id().unwrap_or_default();
-        let namespace = self.object.namespace().unwrap_or_default();
-        let provider = ProviderKey::of(&self.object.spec.provider_ref, &namespace);
+        let provider = ProviderKey::meant_by(self.object);
         let client = &self.reconciler.client;
         remember_released(client, &provider, &id).await?;
         // The other providers of the account may outlive this one, and sweep.
