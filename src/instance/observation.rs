@@ -47,7 +47,12 @@ impl Observation {
         self.evidence.machines.iter().find(|machine| machine.id == id)
     }
 
-    /// Its state.
+    /// The machine that this status is bound to, if lists show it.
+    pub fn machine_of(&self, status: &GpuInstanceStatus) -> Option<&Machine> {
+        self.machine(status.instance_id.as_deref()?)
+    }
+
+    /// The state of the machine of this id.
     pub fn state_of(&self, machine: Option<&str>) -> Option<InstanceState> {
         self.machine(machine?).map(|machine| machine.state)
     }

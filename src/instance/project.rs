@@ -51,7 +51,7 @@ pub(super) fn project(scene: &Scene<'_>) -> GpuInstanceStatus {
     }
     if let CloudView::Connected(connection) = &scene.seen.cloud {
         status.cloud = Some(connection.account.cloud.name().to_owned());
-        if let Some(machine) = machine(&status, scene) {
+        if let Some(machine) = scene.seen.machine_of(&status) {
             show(&mut status, machine, scene);
         } else if status.instance_id.is_none() {
             status = without_machine(status);
@@ -66,11 +66,6 @@ pub(super) fn project(scene: &Scene<'_>) -> GpuInstanceStatus {
     }
     conditions(&mut status, scene);
     status
-}
-
-fn machine<'a>(status: &GpuInstanceStatus, scene: &'a Scene<'_>) -> Option<&'a Machine> {
-    let id = status.instance_id.as_ref()?;
-    scene.seen.machine(id)
 }
 
 fn without_machine(status: GpuInstanceStatus) -> GpuInstanceStatus {
@@ -267,7 +262,7 @@ fn state(status: &GpuInstanceStatus, scene: &Scene<'_>) -> InstanceState {
             (None, _) => InstanceState::Pending,
         };
     }
-    let Some(machine) = machine(status, scene) else {
+    let Some(machine) = scene.seen.machine_of(status) else {
         let new = scene.changes.iter().any(|change| matches!(change, Change::Bind(_)));
         return if new { InstanceState::Creating } else { before };
     };
@@ -403,7 +398,7 @@ fn available(status: &mut GpuInstanceStatus, scene: &Scene<'_>) {
         return;
     }
     let (truth, reason, message) = match missing_endpoint(status, scene) {
-        None => (Truth::True, Reason::Running, reachable(machine(status, scene))),
+        None => (Truth::True, Reason::Running, reachable(scene.seen.machine_of(status))),
         Some((reason, what)) => (Truth::False, reason, what),
     };
     condition::set(

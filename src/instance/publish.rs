@@ -14,7 +14,6 @@ use crate::api::GpuInstance;
 use crate::api::status::{GpuInstanceStatus, InstanceState};
 use crate::crash_point;
 use crate::kubernetes::call;
-use crate::provider::Machine;
 
 impl Reconciler {
     /// Makes public what came of a pass.
@@ -84,8 +83,9 @@ impl Reconciler {
         let CloudView::Connected(connected) = &seen.cloud else {
             return Ok(exists);
         };
-        let Some(machine) = bound_machine(object, seen).filter(|machine| machine.state == InstanceState::Running)
-        else {
+        // By status, not by an annotation, which anybody may have written: passwords go to whom the machine belongs.
+        let bound = object.status.as_ref().and_then(|status| seen.machine_of(status));
+        let Some(machine) = bound.filter(|machine| machine.state == InstanceState::Running) else {
             return Ok(exists);
         };
         if object.metadata.deletion_timestamp.is_some()
@@ -106,10 +106,4 @@ impl Reconciler {
         }
         Ok(true)
     }
-}
-
-fn bound_machine<'a>(object: &GpuInstance, seen: &'a Observation) -> Option<&'a Machine> {
-    // Not by its annotation alone, which anybody may have written: passwords go to whom the machine is known to belong.
-    let id = object.status.as_ref()?.instance_id.as_deref()?;
-    seen.machine(id)
 }
