@@ -76,13 +76,18 @@ pub fn with_password(password: Option<&SecretString>) -> Data {
     bytes.map(|bytes| (PASSWORD.to_owned(), bytes)).into_iter().collect()
 }
 
+/// What is kept under this key, if it is text.
+pub fn text(data: &Data, key: &str) -> Option<SecretString> {
+    let text = String::from_utf8(data.get(key)?.clone()).ok()?;
+    Some(text.into())
+}
+
 /// The password that opens the machine, unless another is about to.
 pub fn settled_password(data: &Data) -> Option<SecretString> {
     if data.contains_key(NEXT_PASSWORD) {
         return None;
     }
-    let password = String::from_utf8(data.get(PASSWORD)?.clone()).ok()?;
-    Some(password.into())
+    text(data, PASSWORD)
 }
 
 /// Whether a word from a vendor can stand in a shell command and in an ssh configuration as it is.

@@ -48,10 +48,7 @@ impl Stage<'_> {
 
     pub(super) fn secret_text(&self, key: &str) -> Option<SecretString> {
         match &self.seen.secret {
-            SecretView::Ours { data, .. } => data
-                .get(key)
-                .and_then(|bytes| String::from_utf8(bytes.clone()).ok())
-                .map(SecretString::from),
+            SecretView::Ours { data, .. } => connection::text(data, key),
             _ => None,
         }
     }
