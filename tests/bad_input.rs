@@ -8,9 +8,7 @@
     reason = "a test ends where it finds something wrong"
 )]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 
 use controlplane::{ControlPlane, Options};
 use gpu_instance_operator::api::crds;
@@ -18,20 +16,18 @@ use serde_json::{Value, json};
 
 #[path = "bad_input/manifest.rs"]
 mod manifest;
+mod repository;
 #[path = "bad_input/rows.rs"]
 mod rows;
 
 use manifest::manifest;
+use repository::root;
 use rows::{CHANGES, Kind, ROWS};
-
-fn in_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// An API server with our kinds, and the namespace of the rows.
 fn api_server() -> &'static ControlPlane {
     static NAMESPACE: std::sync::Once = std::sync::Once::new();
-    let plane = ControlPlane::shared(&Options::new().crds(in_repository("crds"))).unwrap();
+    let plane = ControlPlane::shared(&Options::new().crds(root().join("crds"))).unwrap();
     NAMESPACE.call_once(|| {
         for namespace in ["ml", "gpu-accounts"] {
             plane.kubectl(&["create", "namespace", namespace]).unwrap();
@@ -40,27 +36,14 @@ fn api_server() -> &'static ControlPlane {
     plane
 }
 
-/// What kubectl says to a manifest: as `Ok` if it was taken, warnings included.
-fn kubectl(plane: &ControlPlane, arguments: &[&str], manifest: &str) -> Result<String, String> {
-    let mut kubectl = plane
-        .kubectl_command()
-        .args(arguments)
-        .arg("--filename=-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    kubectl.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
-    let output = kubectl.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
-    if output.status.success() { Ok(said) } else { Err(said) }
+/// What kubectl says to a manifest that is applied in this way: as `Ok` if it was taken, warnings included.
+fn apply(plane: &ControlPlane, way: &[&str], manifest: &str) -> Result<String, String> {
+    plane.kubectl_with(&[&["apply", "--filename=-"], way].concat(), manifest)
 }
 
 /// What a user gets who applies this, without anything being changed.
 fn try_to_apply(manifest: &str) -> Result<String, String> {
-    kubectl(api_server(), &["apply", "--dry-run=server"], manifest)
+    apply(api_server(), &["--dry-run=server"], manifest)
 }
 
 fn parse(text: &str) -> Value {
@@ -70,7 +53,7 @@ fn parse(text: &str) -> Value {
 #[test]
 fn the_kinds_are_installed_without_a_word_of_complaint() {
     let plane = ControlPlane::start(&Options::new()).unwrap();
-    let said = kubectl(&plane, &["apply", "--server-side"], &crds::yaml().unwrap()).unwrap();
+    let said = apply(&plane, &["--server-side"], &crds::yaml().unwrap()).unwrap();
     assert!(!said.contains("Warning"), "{said}");
     for crd in crds::all() {
         let name = format!("crd/{}", crd.metadata.name.unwrap());
@@ -116,7 +99,7 @@ fn null_counts_as_absent() {
     let fragment = "region: null \nxgc: null \nluchen: {}\nrestartedAt: null \nstartupScript: null ";
     let manifest = manifest(Kind::Instance, "nulls", fragment);
     assert!(manifest.contains("  xgc: null"), "{manifest}");
-    let said = kubectl(api_server(), &["apply", "--server-side", "--dry-run=server"], &manifest);
+    let said = apply(api_server(), &["--server-side", "--dry-run=server"], &manifest);
     assert!(said.is_ok(), "{said:?}");
 }
 
@@ -130,7 +113,7 @@ fn what_names_a_machine_cannot_change_once_it_is_claimed() {
         let name = format!("claimed-{n}");
         let after = manifest(Kind::Instance, &name, change.after);
         plane.apply(&manifest(Kind::Instance, &name, change.before)).unwrap();
-        let free = kubectl(plane, &["apply", "--server-side", "--dry-run=server"], &after);
+        let free = apply(plane, &["--server-side", "--dry-run=server"], &after);
         assert!(free.is_ok(), "{} before the claim: {free:?}", change.what);
 
         let patch = format!("--patch={claim}");
@@ -144,7 +127,7 @@ fn what_names_a_machine_cannot_change_once_it_is_claimed() {
             &patch,
         ];
         plane.kubectl(&arguments).unwrap();
-        let said = kubectl(plane, &["apply", "--server-side", "--dry-run=server"], &after);
+        let said = apply(plane, &["--server-side", "--dry-run=server"], &after);
         let refused = said.as_ref().is_err_and(|said| said.contains(change.says));
         assert!(
             refused,
@@ -180,7 +163,7 @@ fn status_takes_words_that_this_version_does_not_know() {
 
 /// The manifests of a folder, by their paths.
 fn samples(folder: &str) -> Vec<(PathBuf, String)> {
-    let files = std::fs::read_dir(in_repository(folder)).unwrap();
+    let files = std::fs::read_dir(root().join(folder)).unwrap();
     let paths = files.map(|file| file.unwrap().path());
     let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     manifests
@@ -194,8 +177,8 @@ fn every_sample_is_taken() {
     assert_eq!(clouds.len(), gpu_instance_operator::api::Cloud::ALL.len());
     for (path, text) in clouds.into_iter().chain(samples("deploy/samples/features")) {
         for server_side in ["--server-side=true", "--server-side=false"] {
-            let arguments = ["apply", "--dry-run=server", "--validate=strict", server_side];
-            let said = kubectl(api_server(), &arguments, &text);
+            let way = ["--dry-run=server", "--validate=strict", server_side];
+            let said = apply(api_server(), &way, &text);
             assert!(
                 said.as_ref().is_ok_and(|said| !said.contains("Warning")),
                 "{}: {said:?}",
@@ -227,7 +210,7 @@ fn every_field_is_in_a_sample() {
 
 #[test]
 fn the_docs_show_every_row() {
-    let file = in_repository("docs/bad-input.md");
+    let file = root().join("docs/bad-input.md");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&file, table()).unwrap();
     }

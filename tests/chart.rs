@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
 mod operator;
+mod repository;
 
 mod chart {
     mod deployed;

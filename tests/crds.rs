@@ -8,11 +8,13 @@
     reason = "a test ends where it finds something wrong"
 )]
 
-use std::path::{Path, PathBuf};
-
 use gpu_instance_operator::api::crds;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
+
+mod repository;
+
+use repository::root;
 
 /// The schema of a kind.
 fn schema(crd: &CustomResourceDefinition) -> Value {
@@ -47,10 +49,6 @@ fn walk(path: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value)) {
 /// Where the files are: for who applies them by hand, and in the chart, which can take in only what is in its folder.
 const FOLDERS: [&str; 2] = ["crds", "charts/gpu-instance-operator/files/crds"];
 
-fn folder(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
 #[test]
 fn the_files_are_those_of_this_build() {
     for crd in crds::all() {
@@ -59,9 +57,9 @@ fn the_files_are_those_of_this_build() {
             crds::document(&crd).unwrap()
         );
         for path in FOLDERS {
-            let file = folder(path).join(format!("{}.yaml", crd.spec.names.plural));
+            let file = root().join(path).join(format!("{}.yaml", crd.spec.names.plural));
             if std::env::var_os("UPDATE").is_some() {
-                std::fs::create_dir_all(folder(path)).unwrap();
+                std::fs::create_dir_all(root().join(path)).unwrap();
                 std::fs::write(&file, &generated).unwrap();
             }
             let kept = std::fs::read_to_string(&file).unwrap_or_default();
@@ -69,7 +67,7 @@ fn the_files_are_those_of_this_build() {
         }
     }
     for path in FOLDERS {
-        let files = std::fs::read_dir(folder(path)).unwrap();
+        let files = std::fs::read_dir(root().join(path)).unwrap();
         assert_eq!(files.count(), crds::all().len(), "{path} holds something else");
     }
 }

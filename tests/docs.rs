@@ -6,7 +6,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use clap::CommandFactory as _;
 use gpu_instance_operator::api::condition::{Reason, Type};
@@ -24,13 +23,9 @@ mod metrics;
 #[path = "docs/values.rs"]
 mod values;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+mod repository;
 
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use repository::{read, root};
 
 /// The words in the first column of the tables of a document.
 fn first_column(document: &str) -> Vec<String> {

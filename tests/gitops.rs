@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
 mod operator;
+mod repository;
 
 mod gitops {
     mod examples;

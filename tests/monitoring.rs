@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
 mod operator;
+mod repository;
 
 mod monitoring {
     mod alerts;

@@ -7,17 +7,15 @@
 )]
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 
 use controlplane::{ControlPlane, Options};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde_json::Value;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+mod repository;
+
+use repository::{read, root};
 
 /// Of kinds that the API server does not serve: for programs of other projects.
 const OF_OTHERS: [&str; 4] = [
@@ -85,22 +83,6 @@ fn api_server() -> ControlPlane {
     plane
 }
 
-/// What kubectl says, warnings included; as `Ok` if it did as it was told.
-fn kubectl(plane: &ControlPlane, arguments: &[&str], manifest: &str) -> Result<String, String> {
-    let mut kubectl = plane
-        .kubectl_command()
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    kubectl.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
-    let output = kubectl.wait_with_output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    if output.status.success() { Ok(said) } else { Err(said) }
-}
-
 #[test]
 fn every_manifest_of_the_documents_is_taken() {
     let plane = api_server();
@@ -133,7 +115,7 @@ fn every_manifest_of_the_documents_is_taken() {
             "--validate=strict",
             "--filename=-",
         ];
-        let said = kubectl(&plane, &arguments, manifest);
+        let said = plane.kubectl_with(&arguments, manifest);
         let taken = said.as_ref().is_ok_and(|said| !said.contains("Warning"));
         assert!(taken, "{}: {said:?}\n{manifest}", path.display());
     }
@@ -176,9 +158,11 @@ fn the_night_job_can_stop_and_start_and_nothing_else() {
     let plane = api_server();
     let restricted = ["label", "namespace", "ml", "pod-security.kubernetes.io/warn=restricted"];
     plane.kubectl(&restricted).unwrap();
-    let page = std::fs::read_to_string(root().join("docs/recipes/stop-at-night.md")).unwrap();
+    let page = read("docs/recipes/stop-at-night.md");
     let manifest = manifests(&page).remove(0);
-    let said = kubectl(&plane, &["apply", "--validate=strict", "--filename=-"], &manifest).unwrap();
+    let said = plane
+        .kubectl_with(&["apply", "--validate=strict", "--filename=-"], &manifest)
+        .unwrap();
     assert!(!said.contains("Warning"), "{said}");
     for name in ["train-1", "train-2", "train-3"] {
         plane.apply(&machine(name)).unwrap();
@@ -186,7 +170,7 @@ fn the_night_job_can_stop_and_start_and_nothing_else() {
 
     let job = |arguments: &[&str]| {
         let identity = ["--as=system:serviceaccount:ml:gpu-hours", "--namespace=ml"];
-        kubectl(&plane, &[&identity, arguments].concat(), "")
+        plane.kubectl_with(&[&identity, arguments].concat(), "")
     };
     let objects = objects(&manifest);
     for (name, wanted) in [("gpu-stop", "Stopped"), ("gpu-start", "Running")] {

@@ -9,7 +9,7 @@ use controlplane::Rights;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::helm::{Helm, NAMESPACE, RELEASE, chart, create_restricted_namespace, get, kubectl};
+use super::helm::{Helm, NAMESPACE, RELEASE, chart, create_restricted_namespace, get};
 use crate::operator::{
     Cluster, Kind, Launch, Operator, Plane, Scene, XGC, cluster_provider, credentials, instance, provider,
 };
@@ -38,7 +38,7 @@ fn install(mut values: Value, sim: &Cloudsim, watched: &[&str]) -> Plane {
     values["log"] = json!({ "filter": "info,gpu_instance_operator=debug" });
     Helm::on(&plane).with_chart(&["install"], &chart(), &values).unwrap();
     let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-    kubectl(&plane, &established, "").unwrap();
+    plane.kubectl(&established).unwrap();
     plane
 }
 

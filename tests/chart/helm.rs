@@ -2,19 +2,17 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use controlplane::ControlPlane;
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::repository::root;
+
 /// What releases are called here, and the namespace that they are installed into.
 pub const RELEASE: &str = "gpu-instance-operator";
 pub const NAMESPACE: &str = "gpu-system";
-
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 pub fn chart() -> PathBuf {
     root().join("charts/gpu-instance-operator")
@@ -86,23 +84,6 @@ pub fn the<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     let object = found.next().unwrap_or_else(|| panic!("there is no {kind}"));
     assert!(found.next().is_none(), "there are several {kind}");
     object
-}
-
-/// kubectl as the administrator, with this on its standard input.
-pub fn kubectl(plane: &ControlPlane, arguments: &[&str], input: &str) -> Result<String, String> {
-    let mut kubectl = plane
-        .kubectl_command()
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A kubectl that does not read says why by itself.
-    let _ = kubectl.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = kubectl.wait_with_output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    if output.status.success() { Ok(said) } else { Err(said) }
 }
 
 /// What `kubectl get ... --output=json` tells.

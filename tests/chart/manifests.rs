@@ -1,6 +1,7 @@
 //! `deploy/`: what is rendered from the chart is that of this checkout.
 
-use super::helm::{Helm, RELEASE, chart, root};
+use super::helm::{Helm, RELEASE, chart};
+use crate::repository::root;
 
 /// What stands above a rendered file.
 const HEADER: &str = "# Rendered from charts/gpu-instance-operator by `make generate`; not to be edited.\n";

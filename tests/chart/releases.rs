@@ -9,8 +9,9 @@ use gpu_instance_operator::api::crds;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::helm::{Helm, NAMESPACE, RELEASE, chart, create_restricted_namespace, get, kubectl, objects, root, the};
+use super::helm::{Helm, NAMESPACE, RELEASE, chart, create_restricted_namespace, get, objects, the};
 use crate::operator::{Plane, credentials, instance};
+use crate::repository::root;
 
 /// A field that the older chart's kind lacks.
 const NEW_FIELD: &str = "stopMode";
@@ -66,8 +67,7 @@ fn machine() -> Value {
 fn set_new_field(plane: &ControlPlane) -> Result<String, String> {
     let patch = json!({ "spec": { NEW_FIELD: "KeepGpu" } });
     let patch = format!("--patch={patch}");
-    kubectl(
-        plane,
+    plane.kubectl_with(
         &["patch", "gpuinstance", "kept", "--namespace=ml", "--type=merge", &patch],
         "",
     )
@@ -91,22 +91,14 @@ fn a_kind_is_upgraded_under_its_objects_and_outlives_the_release() {
     let older = older_chart();
     let older = older.path().join("gpu-instance-operator");
     helm.with_chart(&["install"], &older, &json!({})).unwrap();
-    kubectl(
-        &plane,
-        &[
+    plane
+        .kubectl(&[
             "wait",
             "--for=condition=Established",
             "crd/gpuinstances.gpuinstance.dev",
-        ],
-        "",
-    )
-    .unwrap();
-    let applied = kubectl(
-        &plane,
-        &["apply", "--server-side", "--filename=-"],
-        &machine().to_string(),
-    );
-    applied.unwrap();
+        ])
+        .unwrap();
+    plane.apply(&machine().to_string()).unwrap();
     let said = set_new_field(&plane);
     let (uid, field) = seen(&plane);
     assert!(field.is_null(), "the older kind does not have it: {said:?}");
@@ -167,7 +159,7 @@ fn admitted(
     pod["metadata"]["generateName"] = "operator-".into();
     change(&mut pod);
     let namespace = format!("--namespace={namespace}");
-    kubectl(plane, &["create", &namespace, "--filename=-"], &pod.to_string())
+    plane.kubectl_with(&["create", &namespace, "--filename=-"], &pod.to_string())
 }
 
 /// Values that turn on everything that puts something into the Pod.
@@ -199,7 +191,7 @@ fn what_is_rendered_is_admitted_where_the_strictest_standard_is_enforced() {
             "--validate=strict",
             "--filename=-",
         ];
-        let said = kubectl(&plane, &apply, &manifest).unwrap();
+        let said = plane.kubectl_with(&apply, &manifest).unwrap();
         assert!(!said.contains("Warning"), "{said}");
         let deployment = the(&objects, "Deployment");
         let said = admitted(&plane, NAMESPACE, deployment, |_| {}).unwrap();
@@ -226,7 +218,7 @@ fn kustomize_installs_the_same() {
         "--kustomize",
         folder.to_str().unwrap(),
     ];
-    let said = kubectl(&plane, &apply, "").unwrap();
+    let said = plane.kubectl_with(&apply, "").unwrap();
     assert!(!said.contains("Warning"), "{said}");
     let namespace = "gpu-instance-operator";
     let deployment = get(&plane, &["deployment", namespace, "--namespace", namespace]);
@@ -236,7 +228,7 @@ fn kustomize_installs_the_same() {
     // Applied on the client's side, an object is written into an annotation of its own, whose size has a limit.
     for path in ["deploy/crds.yaml", "deploy/operator.yaml"] {
         let path = root().join(path);
-        kubectl(&plane, &["apply", "--filename", path.to_str().unwrap()], "").unwrap();
+        plane.kubectl(&["apply", "--filename", path.to_str().unwrap()]).unwrap();
     }
 }
 
@@ -248,12 +240,12 @@ fn roles_for_people_add_up_to_those_of_the_cluster() {
     Helm::on(&plane)
         .with_chart(&["install"], &chart(), &json!({ "crds": { "install": false } }))
         .unwrap();
-    kubectl(
-        &plane,
-        &["create", "--namespace=ml", "--filename=-"],
-        &credentials("xgc", "t").to_string(),
-    )
-    .unwrap();
+    plane
+        .kubectl_with(
+            &["create", "--namespace=ml", "--filename=-"],
+            &credentials("xgc", "t").to_string(),
+        )
+        .unwrap();
     for role in ["view", "edit", "admin"] {
         let (role_flag, user) = (format!("--clusterrole={role}"), format!("--user={role}er"));
         plane
@@ -288,11 +280,7 @@ fn until_allowed(plane: &ControlPlane, who: &str, verb: &str, resource: &str, ma
     (0..50).any(|_| {
         let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
         let part = format!("--subresource={part}");
-        let said = kubectl(
-            plane,
-            &["auth", "can-i", verb, resource, &part, &who, "--namespace=ml"],
-            "",
-        );
+        let said = plane.kubectl(&["auth", "can-i", verb, resource, &part, &who, "--namespace=ml"]);
         if said.is_ok() == may {
             return true;
         }

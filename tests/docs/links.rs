@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::root;
+use crate::repository::root;
 
 /// What one document holds, as far as links go.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{hold_to, read};
+use super::hold_to;
+use crate::repository::read;
 
 const VALUES: &str = "charts/gpu-instance-operator/values.yaml";
 

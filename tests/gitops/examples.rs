@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::judged::{HEALTH, read, root};
+use super::judged::HEALTH;
+use crate::repository::{read, root};
 
 fn documents(path: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&read(path)).unwrap()

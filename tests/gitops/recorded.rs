@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::judged::{judge, read};
+use super::judged::judge;
+use crate::repository::read;
 
 /// By the words that a recording begins with: what Flux waits by, and what Argo CD shows.
 const EXPECTED: [(&str, (&str, &str)); 10] = [

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::promtool::{alerts, promtool, read, root, rules_file};
+use super::promtool::{alerts, promtool, rules_file};
+use crate::repository::{read, root};
 
 const TESTS: &str = "tests/monitoring/alerts.yaml";
 

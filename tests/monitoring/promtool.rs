@@ -1,31 +1,17 @@
 //! promtool, as users run it, and the files that it is run over.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
+use controlplane::fed;
 use serde_json::Value;
 
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-pub fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use crate::repository::{read, root};
 
 /// What promtool says; whether it is content.
 pub fn promtool(arguments: &[&str], input: &str) -> (bool, String) {
-    use std::io::Write as _;
-    let mut promtool = Command::new(root().join("tests/promtool/promtool"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A promtool that does not read says why by itself.
-    let _ = promtool.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = promtool.wait_with_output().unwrap();
+    let mut promtool = Command::new(root().join("tests/promtool/promtool"));
+    let output = fed(promtool.args(arguments), input).unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), said)
 }

@@ -1,4 +1,4 @@
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::{AuditEvent, Error, Options, audit};
+use crate::{AuditEvent, Error, Options, audit, fed};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/controlplane");
 
@@ -104,25 +104,20 @@ impl ControlPlane {
         printed(arguments, &output.map_err(could_not_run("kubectl"))?)
     }
 
+    /// Runs kubectl as the administrator, with this on its standard input, and returns all that it
+    /// says, warnings included: as `Ok` if it did as it was told.
+    pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        let output = fed(self.kubectl_command().args(arguments), input);
+        let output = output.map_err(|source| could_not_run("kubectl")(source).to_string())?;
+        let said = text(&[output.stdout, output.stderr].concat());
+        if output.status.success() { Ok(said) } else { Err(said) }
+    }
+
     /// Applies a manifest on the server's side, as the administrator.
     pub fn apply(&self, manifest: &str) -> Result<String, Error> {
         let arguments = ["apply", "--server-side", "--filename=-"];
-        let output = || {
-            let mut kubectl = self
-                .kubectl_command()
-                .args(arguments)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()?;
-            // kubectl reads it all before it writes, so this can't block; a kubectl that does not
-            // read says why by itself.
-            if let Some(mut input) = kubectl.stdin.take() {
-                let _ = input.write_all(manifest.as_bytes());
-            }
-            kubectl.wait_with_output()
-        };
-        printed(&arguments, &output().map_err(could_not_run("kubectl"))?)
+        let output = fed(self.kubectl_command().args(arguments), manifest);
+        printed(&arguments, &output.map_err(could_not_run("kubectl"))?)
     }
 
     /// kubectl of the server's version, as the administrator, for what [`Self::kubectl`] can't do.

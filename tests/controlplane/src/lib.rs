@@ -21,11 +21,13 @@
 mod audit;
 mod control_plane;
 mod error;
+mod fed;
 mod options;
 mod rights;
 
 pub use audit::{AuditEvent, read as audit_log};
 pub use control_plane::ControlPlane;
 pub use error::Error;
+pub use fed::fed;
 pub use options::Options;
 pub use rights::{Right, Rights};
