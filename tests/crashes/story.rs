@@ -1,7 +1,5 @@
 //! What a user does, and what must come of it, wherever on the way the operator dies.
 
-use std::time::Duration;
-
 use cloudsim::{Cloud, Phase};
 use serde_json::{Value, json};
 
@@ -150,7 +148,7 @@ impl Story {
             scene.tear_out(NAME).await;
             // Where a cloud does not tell how old a machine is, one that turns up with the account's first list counts
             // as older than its provider, and is kept.
-            tokio::time::sleep(FIRST_LOOK).await;
+            scene.past_the_first_look().await;
         }
     }
 
@@ -271,8 +269,6 @@ impl Story {
 }
 
 const RESTART: &str = "2030-01-01T00:00:00Z";
-/// What turns up so long after the account's first list was not there then.
-const FIRST_LOOK: Duration = Duration::from_secs(6);
 /// Around a step whose outcome is written to status.
 const STATUS: &[&str] = &["before", "after", "status after"];
 /// Around a step that writes metadata and nothing else.

@@ -99,8 +99,7 @@ async fn nobody_fights_over_a_field() {
     let apply = async |manager: &str| apply_as(manager, &scene.client, &scene.namespace, &manifest).await;
     apply("kustomize-controller").await.unwrap();
     scene.until_ready("train-1").await;
-    let bound = |object: &Object| !object.at("/metadata/annotations/gpuinstance.dev~1binding").is_null();
-    let ready = scene.until_instance("train-1", "bound by its annotation", bound).await;
+    let ready = scene.until_bound("train-1").await;
 
     // The first once more, and another one: neither is in the way of the operator, or of the other.
     apply("kustomize-controller").await.unwrap();

@@ -6,7 +6,7 @@ use cloudsim::Fault;
 use gpu_instance_operator::metrics::{DESCRIPTIONS, Description, MetricKind, PREFIX, Values};
 use serde_json::json;
 
-use crate::operator::{Kind, Object, Scene, Setup, instance};
+use crate::operator::{Scene, Setup, instance};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_described_is_told_and_nothing_else() {
@@ -49,14 +49,10 @@ async fn be_refused(scene: &Scene, told: &mut Told) {
 
 /// An object is torn out by force while nobody looks; its machine is swept.
 async fn leave_an_orphan(scene: &mut Scene, told: &mut Told) {
-    let bound = |object: &Object| !object.at("/metadata/annotations/gpuinstance.dev~1binding").is_null();
-    scene.until_instance("train-1", "bound by its annotation", bound).await;
+    scene.until_bound("train-1").await;
     told.note(&scene.operator.metrics().await);
     scene.operator.kill9();
-    let nothing = json!({ "metadata": { "finalizers": null } });
-    scene.patch(Kind::GpuInstance, "train-1", nothing).await;
-    scene.delete(Kind::GpuInstance, "train-1").await;
-    scene.until_gone(Kind::GpuInstance, "train-1").await;
+    scene.tear_out("train-1").await;
     scene.operator.restart().await;
     let metric = metric(r#"orphans_deleted_total{cloud="XGC",account="u-1"} 1"#);
     scene.operator.until_metric(&metric).await;

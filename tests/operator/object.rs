@@ -51,6 +51,11 @@ impl Object {
         self.text("/status/instanceId")
     }
 
+    /// The annotation that binds it to its machine; empty before it is written, a moment after the status.
+    pub fn binding(&self) -> &str {
+        self.text("/metadata/annotations/gpuinstance.dev~1binding")
+    }
+
     /// The condition of this type.
     pub fn condition(&self, kind: &str) -> Option<&Value> {
         let conditions = self.at("/status/conditions").as_array()?;

@@ -230,6 +230,12 @@ impl Scene {
             .await
     }
 
+    /// Waits until an instance is bound to its machine by its annotation.
+    pub async fn until_bound(&self, name: &str) -> Object {
+        let is_bound = |object: &Object| !object.binding().is_empty();
+        self.until_instance(name, "bound by its annotation", is_bound).await
+    }
+
     /// Waits until an instance is not Ready for this reason.
     pub async fn until_not_ready(&self, name: &str, reason: &str) -> Object {
         let what = format!("Ready=False, reason {reason}");

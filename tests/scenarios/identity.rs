@@ -5,13 +5,7 @@ use std::time::Duration;
 use cloudsim::{AccountConfig, CredentialConfig};
 use serde_json::json;
 
-use crate::operator::{Kind, Object, Setup};
-
-const BINDING: &str = "/metadata/annotations/gpuinstance.dev~1binding";
-
-fn is_bound(object: &Object) -> bool {
-    !object.at(BINDING).is_null()
-}
+use crate::operator::{Kind, Setup};
 
 pub async fn another_account_freezes_everything(setup: Setup) {
     let scene = setup.start().await;
@@ -55,11 +49,9 @@ pub async fn a_copied_object_rents_nothing(setup: Setup) {
     let scene = setup.start().await;
     scene.apply(scene.instance("train-1", json!({}))).await;
     scene.until_ready("train-1").await;
-    let original = scene
-        .until_instance("train-1", "bound by its annotation", is_bound)
-        .await;
+    let original = scene.until_bound("train-1").await;
     let mut copy = scene.instance("train-2", json!({}));
-    copy["metadata"]["annotations"] = json!({ "gpuinstance.dev/binding": original.at(BINDING) });
+    copy["metadata"]["annotations"] = json!({ "gpuinstance.dev/binding": original.binding() });
     scene.apply(copy).await;
     let unconfirmed = scene.until_not_ready("train-2", "AdoptionUnconfirmed").await;
     assert!(
@@ -80,9 +72,7 @@ pub async fn a_lost_status_is_found_again(setup: Setup) {
     let mut scene = setup.start().await;
     scene.apply(scene.instance("train-1", json!({}))).await;
     scene.until_ready("train-1").await;
-    let before = scene
-        .until_instance("train-1", "bound by its annotation", is_bound)
-        .await;
+    let before = scene.until_bound("train-1").await;
     scene.operator.kill9();
     scene.kubectl(&[
         "patch",

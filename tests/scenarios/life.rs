@@ -53,7 +53,7 @@ async fn created(scene: &Scene) {
     );
     // The annotation is written beside the status, and may come a moment later.
     let bound = format!("{}/{account}/{}", object.uid(), machine.id);
-    let is_bound = |object: &Object| object.text("/metadata/annotations/gpuinstance.dev~1binding") == bound;
+    let is_bound = |object: &Object| object.binding() == bound;
     scene
         .until_instance("train-1", "bound by its annotation", is_bound)
         .await;
