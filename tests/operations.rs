@@ -2,7 +2,9 @@
 //! at its cloud's twin, which knows the vendor's operations by their paths and not by what the driver calls them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
-use std::collections::BTreeSet;
+mod operator;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use gpu_instance_operator::provider::{capital_online, luchen, neolink, scnet, xg
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use operator::{CAPITAL_ONLINE, CloudFacts, LUCHEN, NEOLINK, SCNET, XGC, merged};
+
 /// An account at one twin, what to rent there, and what that is changed to.
 struct Scene {
     sim: Cloudsim,
@@ -30,17 +34,22 @@ struct Scene {
 }
 
 impl Scene {
-    /// `account` names the twin as BASE.
-    async fn new(account: &Value, credentials: &[(&str, &str)], spec: Value, changes: Value) -> Self {
+    /// Rents the cloud's usual spec and more, so that all is asked that can be, and changes it.
+    async fn new(cloud: &CloudFacts, more: Value, changes: Value) -> Self {
         let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
             .await
             .unwrap();
         let policy = EndpointPolicy::new([sim.url().parse().unwrap()]).unwrap();
-        let account: GpuProviderSpec = serde_json::from_str(&account.to_string().replace("BASE", &sim.url())).unwrap();
-        let credentials: Credentials = credentials.iter().copied().collect();
+        let account = cloud.provider("account", &sim, json!({}))["spec"].take();
+        let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
+        let known = sim.cloud(cloud.cloud).account(cloud.account).report();
+        let secret = cloud.credentials("account", &known)["stringData"].take();
+        let credentials: BTreeMap<String, String> = serde_json::from_value(secret).unwrap();
+        let credentials: Credentials = credentials.into_iter().collect();
         let connector = Connector::new(policy, Arc::new(System)).unwrap();
         let provider = connector.connect(&account, &credentials).unwrap();
-        let changed = with(spec.clone(), changes);
+        let spec = cloud.instance("machine", more)["spec"].take();
+        let changed = merged(spec.clone(), changes);
         let spec: GpuInstanceSpec = serde_json::from_value(spec).unwrap();
         let scope = Scope {
             regions: spec.region().map(ToOwned::to_owned).into_iter().collect(),
@@ -162,14 +171,6 @@ impl Scene {
     }
 }
 
-fn with(mut spec: Value, changes: Value) -> Value {
-    let (Value::Object(members), Value::Object(changes)) = (&mut spec, changes) else {
-        panic!("members of a spec")
-    };
-    members.extend(changes);
-    spec
-}
-
 /// Does everything, and compares what the twin has been asked with what the driver declares.
 async fn asks_what_it_declares<O: Operation>(scene: Scene) {
     scene.do_everything().await;
@@ -183,92 +184,31 @@ async fn asks_what_it_declares<O: Operation>(scene: Scene) {
 
 #[tokio::test]
 async fn xgc_is_asked_what_is_declared() {
-    let account = json!({"xgc": {"credentialsSecretRef": {"name": "x"}, "endpoint": "BASE/xgc"}});
-    let spec = json!({
-        "providerRef": {"name": "xgc"},
-        "gpu": {"model": "RTX 4090", "count": 1},
-        "image": "7fd1f863-c2e2-4af6-b41b-cf92a034c2d3",
-    });
-    let changes = json!({"xgc": {"imageType": "private"}});
-    let scene = Scene::new(&account, &[("token", "sim-xgc-token-1")], spec, changes).await;
-    asks_what_it_declares::<xgc::Operation>(scene).await;
+    let changes = json!({ "xgc": { "imageType": "private" } });
+    asks_what_it_declares::<xgc::Operation>(Scene::new(&XGC, json!({}), changes).await).await;
 }
 
 #[tokio::test]
 async fn luchen_is_asked_what_is_declared() {
-    let account = json!({"luchen": {"credentialsSecretRef": {"name": "x"}, "endpoint": "BASE/luchen"}});
-    let credentials = [("username", "sim-luchen-user"), ("password", "sim-luchen-password-1")];
-    let spec = json!({
-        "providerRef": {"name": "luchen"},
-        "region": "fce31a0c-0000-0000-0000-41caa1bdd251",
-        "gpu": {"model": "H800-SXM", "count": 1},
-        "image": "0d0c0000-0000-0000-0000-000000000000",
-        "volumes": [{"source": "example-volume", "mountPath": "/data"}],
-    });
-    let scene = Scene::new(&account, &credentials, spec, json!({})).await;
-    asks_what_it_declares::<luchen::Operation>(scene).await;
+    let more = json!({ "volumes": [{ "source": "example-volume", "mountPath": "/data" }] });
+    asks_what_it_declares::<luchen::Operation>(Scene::new(&LUCHEN, more, json!({})).await).await;
 }
 
 #[tokio::test]
 async fn scnet_is_asked_what_is_declared() {
-    let account = json!({"scnet": {"credentialsSecretRef": {"name": "x"}, "endpoint": "BASE/scnet"}});
-    let credentials = [
-        ("user", "sim-scnet-user"),
-        ("accessKey", "sim-scnet-access-key"),
-        ("secretKey", "sim-scnet-secret-key-1"),
-    ];
-    let spec = json!({
-        "providerRef": {"name": "scnet"},
-        "region": "11112",
-        "gpu": {"model": "TeslaM40", "count": 1},
-        "cpu": 3,
-        "memory": "15Gi",
-        "image": "10.0.35.26:5000/gpu/admin/base/jupyter:4.4-py3.7-cpu",
-    });
     let changes = json!({
-        "gpu": {"model": "TeslaM40", "count": 2}, "cpu": 8, "memory": "20Gi", "startupScript": "echo hello",
+        "gpu": { "model": "TeslaM40", "count": 2 }, "cpu": 8, "memory": "20Gi", "startupScript": "echo hello",
     });
-    let scene = Scene::new(&account, &credentials, spec, changes).await;
-    asks_what_it_declares::<scnet::Operation>(scene).await;
+    asks_what_it_declares::<scnet::Operation>(Scene::new(&SCNET, json!({}), changes).await).await;
 }
 
 #[tokio::test]
 async fn capital_online_is_asked_what_is_declared() {
-    let account = json!({"capitalOnline": {
-        "credentialsSecretRef": {"name": "x"},
-        "endpoint": "BASE/capital_online/gpubms/v1",
-        "vpcEndpoint": "BASE/capital_online/vpc",
-    }});
-    let credentials = [
-        ("accessKeyId", "SIMAKCAPITALONLINE01"),
-        ("accessKeySecret", "sim-cds-secret/Key+1="),
-    ];
-    let spec = json!({
-        "providerRef": {"name": "capital-online"},
-        "region": "CN_Hohhot_B",
-        "image": "d32af696-5774-4936-8f09-e9f4cf069b31",
-        "capitalOnline": {
-            "vpcId": "b2ca7892-a329-11ef-943a-66fdd349a9b1",
-            "subnetId": "b2cc9168-a329-11ef-943a-66fdd349a9b1",
-            "goodsId": 7685,
-            "computeId": "8fbdb61e-b941-46db-89f6-f8953b278ec9",
-        },
-    });
-    let changes = json!({"image": "e43bf7a7-6885-4a47-9f1a-fa05d0a7ac42"});
-    let scene = Scene::new(&account, &credentials, spec, changes).await;
-    asks_what_it_declares::<capital_online::Operation>(scene).await;
+    let changes = json!({ "image": CAPITAL_ONLINE.other_image });
+    asks_what_it_declares::<capital_online::Operation>(Scene::new(&CAPITAL_ONLINE, json!({}), changes).await).await;
 }
 
 #[tokio::test]
 async fn neolink_is_asked_what_is_declared() {
-    let account = json!({"neolink": {"credentialsSecretRef": {"name": "x"}, "endpoint": "BASE/neolink"}});
-    let credentials = [("token", "sim-neolink-token-1"), ("userId", "u-1")];
-    let spec = json!({
-        "providerRef": {"name": "neolink"},
-        "region": "r-1",
-        "gpu": {"model": "RTX 4090", "count": 1},
-        "image": "harbor.example/library/pytorch:2.4",
-    });
-    let scene = Scene::new(&account, &credentials, spec, json!({})).await;
-    asks_what_it_declares::<neolink::Operation>(scene).await;
+    asks_what_it_declares::<neolink::Operation>(Scene::new(&NEOLINK, json!({}), json!({})).await).await;
 }
