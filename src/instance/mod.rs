@@ -7,6 +7,7 @@ mod act;
 mod connection;
 pub mod controller;
 mod drift;
+mod judge;
 mod memory;
 mod observation;
 mod observe;
@@ -14,6 +15,7 @@ mod pass;
 mod plan;
 mod project;
 mod publish;
+mod remembered;
 mod step;
 mod tell;
 
