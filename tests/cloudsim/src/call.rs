@@ -179,11 +179,11 @@ fn ending(twin: &dyn Twin, effect: &Effect) -> Option<Ending> {
     match effect {
         Effect::Cut { .. } => Some(Ending::Cut),
         Effect::Hang { ms, .. } => Some(Ending::Hang(*ms)),
-        Effect::Status { status, body, .. } => plain(text(*status, "text/plain; charset=utf-8", body.clone())),
-        Effect::Html { status, .. } => plain(text(*status, HTML, gateway_page(*status))),
+        Effect::Status { status, body, .. } => plain(Reply::text(*status, "text/plain; charset=utf-8", body.clone())),
+        Effect::Html { status, .. } => plain(Reply::text(*status, HTML, gateway_page(*status))),
         Effect::Body { status, body, .. } => plain(Reply {
             status: *status,
-            ..json_reply(body.clone())
+            ..Reply::json(body.clone())
         }),
         Effect::RateLimited {
             retry_after_seconds,
@@ -193,7 +193,7 @@ fn ending(twin: &dyn Twin, effect: &Effect) -> Option<Ending> {
             if let Some(value) = retry_after_seconds.and_then(|seconds| retry_after(seconds, *as_date)) {
                 headers.insert(header::RETRY_AFTER, value);
             }
-            let refusal = text(429, "text/plain; charset=utf-8", String::new());
+            let refusal = Reply::text(429, "text/plain; charset=utf-8", String::new());
             Some(Ending::Answer(Box::new(respond(refusal, headers))))
         }
         Effect::Refuse {
@@ -250,25 +250,6 @@ fn gateway_page(status: u16) -> String {
         "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n\
          <center><h1>{status} {reason}</h1></center>\r\n</body>\r\n</html>\r\n"
     )
-}
-
-fn text(status: u16, content_type: &'static str, text: String) -> Reply {
-    Reply {
-        status,
-        body: Body::Text { content_type, text },
-        ..json_reply(Value::Null)
-    }
-}
-
-fn json_reply(body: Value) -> Reply {
-    Reply {
-        status: 200,
-        body: Body::Json(body),
-        code: None,
-        committed: false,
-        touched: None,
-        machines: None,
-    }
 }
 
 /// Changes an answer's JSON as a fault wants it.

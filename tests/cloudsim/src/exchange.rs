@@ -43,6 +43,37 @@ pub(crate) struct Reply {
     pub(crate) machines: Option<Machines>,
 }
 
+impl Reply {
+    /// A success that changed nothing, with this to say.
+    pub(crate) fn json(body: Value) -> Self {
+        Self {
+            status: 200,
+            body: Body::Json(body),
+            code: None,
+            committed: false,
+            touched: None,
+            machines: None,
+        }
+    }
+
+    /// The same without JSON.
+    pub(crate) fn text(status: u16, content_type: &'static str, text: String) -> Self {
+        Self {
+            status,
+            body: Body::Text { content_type, text },
+            ..Self::json(Value::Null)
+        }
+    }
+
+    /// What the HTTP framework that most of the clouds use says about a path that it does not have.
+    pub(crate) fn page_not_found() -> Self {
+        Self {
+            code: Some("404".to_owned()),
+            ..Self::text(404, "text/plain", "404 page not found".to_owned())
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Body {
     Json(Value),

@@ -148,6 +148,22 @@ pub(crate) struct Machine {
     pub(crate) detail: Detail,
 }
 
+/// A machine that is rented from now on.
+pub(crate) struct Rented {
+    pub(crate) cloud: Cloud,
+    pub(crate) id: String,
+    pub(crate) account: String,
+    pub(crate) name: String,
+    pub(crate) gpu_model: String,
+    pub(crate) gpu_count: u32,
+    pub(crate) foreign: bool,
+    pub(crate) phase: Phase,
+    pub(crate) tariff: Tariff,
+    /// What it costs at once.
+    pub(crate) fee: Money,
+    pub(crate) detail: Detail,
+}
+
 /// What only one cloud's machines have.
 #[derive(Debug, Clone)]
 pub(crate) enum Detail {

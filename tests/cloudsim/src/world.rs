@@ -13,7 +13,7 @@ use crate::{
     fault::FaultBox,
     held::HeldCalls,
     luchen,
-    machine::{Cause, Machine, Phase},
+    machine::{Cause, Machine, Phase, Rented},
     meter::CallLog,
     money::{Money, Rate},
     neolink,
@@ -198,12 +198,39 @@ impl World {
         }
     }
 
-    /// Takes a new machine in.
-    pub(crate) fn create(&mut self, machine: Machine) {
-        let key = (machine.cloud, machine.id.clone());
-        let (phase, at) = (machine.phase, machine.created_at);
+    /// Takes a new machine in, and tells its id. What somebody else has rented was there before anybody looked.
+    pub(crate) fn rent(&mut self, rented: Rented) -> String {
+        let (at, phase) = (self.now(), rented.phase);
+        let key = (rented.cloud, rented.id.clone());
+        let hides_new_ms = self.pace(rented.cloud).list_hides_new_ms;
+        let machine = Machine {
+            cloud: rented.cloud,
+            id: rented.id,
+            account: rented.account,
+            first_name: rented.name.clone(),
+            name: rented.name,
+            gpu_model: rented.gpu_model,
+            gpu_count: rented.gpu_count,
+            foreign: rented.foreign,
+            created_at: at,
+            started_at: None,
+            stopped_at: None,
+            destroyed_at: None,
+            doomed_by: None,
+            phase,
+            since: at,
+            until: None,
+            state_shown: None,
+            tariff: rented.tariff,
+            rate: Rate::ZERO,
+            cost: rented.fee,
+            hidden_ms: if rented.foreign { 0 } else { hides_new_ms },
+            lingers_ms: 0,
+            detail: rented.detail,
+        };
         self.machines.insert(key.clone(), machine);
         self.enter(&key, phase, at);
+        key.1
     }
 
     /// Puts a machine into a phase, with all that follows from it.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     cloud::Cloud,
     exchange::Reply,
-    machine::{Cause, Detail as MachineDetail, Machine, Phase, Tariff},
+    machine::{Cause, Detail as MachineDetail, Machine, Phase, Rented, Tariff},
     money::{Money, Rate},
     twin::NewMachine,
     world::{Key, World},
@@ -191,7 +191,6 @@ fn make(
     detail: Detail,
     foreign: bool,
 ) -> String {
-    let now = world.now();
     let id = uuid(world);
     // What is paid in advance costs at once, and nothing by the hour; all else costs until it is deleted.
     let rate = if goods.prepaid {
@@ -204,33 +203,20 @@ fn make(
     } else {
         Money::ZERO
     };
-    let hidden_ms = world.capital_online.settings.pace.list_hides_new_ms;
-    world.create(Machine {
+    let id = world.rent(Rented {
         cloud: Cloud::CapitalOnline,
-        id: id.clone(),
+        id,
         account: account.to_owned(),
-        first_name: name.clone(),
         name,
         gpu_model: goods.name.clone(),
         gpu_count: 0,
         foreign,
-        created_at: now,
-        started_at: None,
-        stopped_at: None,
-        destroyed_at: None,
-        doomed_by: None,
         phase: if foreign { Phase::Running } else { Phase::Creating },
-        since: now,
-        until: None,
-        state_shown: None,
         tariff: Tariff {
             running: rate,
             released: rate,
         },
-        rate: Rate::ZERO,
-        cost: paid,
-        hidden_ms: if foreign { 0 } else { hidden_ms },
-        lingers_ms: 0,
+        fee: paid,
         detail: MachineDetail::CapitalOnline(detail),
     });
     if let Some(account) = world.accounts.get_mut(&(Cloud::CapitalOnline, account.to_owned())) {

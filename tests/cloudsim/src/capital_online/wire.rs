@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cloud::Cloud,
-    exchange::{Body, Machines, Refusal, Reply, Request},
+    exchange::{Machines, Refusal, Reply, Request},
     world::{Key, World},
 };
 
@@ -52,25 +52,14 @@ impl From<Refused> for Reply {
         Self {
             status: refused.status,
             code: Some(refused.code.clone()),
-            ..reply(json!({"Code": refused.code, "Message": refused.message, "Data": {}}))
+            ..Self::json(json!({"Code": refused.code, "Message": refused.message, "Data": {}}))
         }
-    }
-}
-
-fn reply(body: Value) -> Reply {
-    Reply {
-        status: 200,
-        body: Body::Json(body),
-        code: None,
-        committed: false,
-        touched: None,
-        machines: None,
     }
 }
 
 /// Success with something to say.
 pub(super) fn data(data: &Value) -> Reply {
-    reply(json!({"Code": "Success", "Message": "Success.", "Data": data}))
+    Reply::json(json!({"Code": "Success", "Message": "Success.", "Data": data}))
 }
 
 /// Something was changed. Two actions say `Msg`.
@@ -78,7 +67,7 @@ pub(super) fn changed(data: &Value, text: &'static str, machine: Option<&str>) -
     Reply {
         committed: true,
         touched: machine.map(str::to_owned),
-        ..reply(json!({"Code": "Success", text: "Success.", "Data": data}))
+        ..Reply::json(json!({"Code": "Success", text: "Success.", "Data": data}))
     }
 }
 
@@ -100,7 +89,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
         Refusal::Unauthorized => Refused::unauthorized("InvalidAccessKeyId", "AccessKey不存在").into(),
         Refusal::Other {
             message, success: true, ..
-        } => reply(json!({"Code": "Success", "Message": message.unwrap_or_default()})),
+        } => Reply::json(json!({"Code": "Success", "Message": message.unwrap_or_default()})),
         Refusal::Other { code, message, .. } => Refused::new(&code.to_string(), &message.unwrap_or_default()).into(),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     cloud::Cloud,
-    machine::{Detail as MachineDetail, Machine, Phase, Tariff},
+    machine::{Detail as MachineDetail, Phase, Rented, Tariff},
     money::{Money, Rate},
     twin::NewMachine,
     world::{Key, World},
@@ -187,42 +187,23 @@ pub(super) fn plant(world: &mut World, machine: &NewMachine) -> Result<String, S
 }
 
 fn place(world: &mut World, account: &str, order: Order, phase: Phase, foreign: bool) -> String {
-    let now = world.now();
     let id = format!("notebook-{}", uuid(world));
-    let hidden_ms = if foreign {
-        0
-    } else {
-        world.luchen.settings.pace.list_hides_new_ms
-    };
-    world.create(Machine {
+    world.rent(Rented {
         cloud: Cloud::Luchen,
-        id: id.clone(),
+        id,
         account: account.to_owned(),
-        first_name: order.name.clone(),
         name: order.name,
         gpu_model: order.kind.gpu_name,
         gpu_count: order.kind.gpu_count,
         foreign,
-        created_at: now,
-        started_at: None,
-        stopped_at: None,
-        destroyed_at: None,
-        doomed_by: None,
         phase,
-        since: now,
-        until: None,
-        state_shown: None,
         tariff: Tariff {
             running: order.rate,
             released: Rate::ZERO,
         },
-        rate: Rate::ZERO,
-        cost: order.fee,
-        hidden_ms,
-        lingers_ms: 0,
+        fee: order.fee,
         detail: MachineDetail::Luchen(order.detail),
-    });
-    id
+    })
 }
 
 /// As ids of everything here look.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Body, Refusal, Reply};
+use crate::exchange::{Refusal, Reply};
 
 pub(super) const NOT_LOGGED_IN: &str = "未登录或登录已过期,请重新登录";
 pub(super) const BAD_LOGIN: &str = "用户名或密码错误";
@@ -80,14 +80,7 @@ impl Refused {
 
 /// A success is the bare object.
 pub(super) fn success(body: Value) -> Reply {
-    Reply {
-        status: 200,
-        body: Body::Json(body),
-        code: None,
-        committed: false,
-        touched: None,
-        machines: None,
-    }
+    Reply::json(body)
 }
 
 /// A command that was taken, or an order: both tell the id.
@@ -116,15 +109,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
 
 /// What its HTTP framework says about a path or a method that it does not have.
 pub(super) fn missed() -> Reply {
-    Reply {
-        status: 404,
-        body: Body::Text {
-            content_type: "text/plain",
-            text: "404 page not found".to_owned(),
-        },
-        code: Some("404".to_owned()),
-        ..success(Value::Null)
-    }
+    Reply::page_not_found()
 }
 
 /// A request's members. Nothing has a default: what is missing or null is "not set".

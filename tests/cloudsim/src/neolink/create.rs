@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cloud::Cloud,
-    machine::{Detail as MachineDetail, Machine, Phase, Tariff},
+    machine::{Detail as MachineDetail, Phase, Rented, Tariff},
     money::{Money, Rate},
     twin::NewMachine,
     world::{Key, World},
@@ -169,9 +169,7 @@ fn tariff(settings: &Settings, order: &Order) -> Tariff {
 }
 
 fn place(world: &mut World, account: &str, order: Order, phase: Phase, foreign: bool) -> String {
-    let now = world.now();
-    let settings = &world.neolink.settings;
-    let (tariff, hidden_ms) = (tariff(settings, &order), settings.pace.list_hides_new_ms);
+    let tariff = tariff(&world.neolink.settings, &order);
     let id = format!("instance-{}", hex(world, 8));
     #[allow(clippy::cast_possible_truncation, reason = "no price has so many fen")]
     let unit_price = (order.sku.price * 100.0).round() as i64;
@@ -192,32 +190,19 @@ fn place(world: &mut World, account: &str, order: Order, phase: Phase, foreign: 
         password: hex(world, 12),
         jupyter_token: hex(world, 32),
     };
-    world.create(Machine {
+    world.rent(Rented {
         cloud: Cloud::Neolink,
-        id: id.clone(),
+        id,
         account: account.to_owned(),
-        first_name: order.name.clone(),
         name: order.name,
         gpu_model: order.sku.model,
         gpu_count: order.sku.count,
         foreign,
-        created_at: now,
-        started_at: None,
-        stopped_at: None,
-        destroyed_at: None,
-        doomed_by: None,
         phase,
-        since: now,
-        until: None,
-        state_shown: None,
         tariff,
-        rate: Rate::ZERO,
-        cost: Money::ZERO,
-        hidden_ms: if foreign { 0 } else { hidden_ms },
-        lingers_ms: 0,
+        fee: Money::ZERO,
         detail: MachineDetail::Neolink(detail),
-    });
-    id
+    })
 }
 
 fn hex(world: &mut World, length: usize) -> String {

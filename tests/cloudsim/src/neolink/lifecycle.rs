@@ -41,16 +41,16 @@ pub(super) fn dispatch(
     request: &Request,
 ) -> Result<Reply, Refused> {
     match matched.operation {
-        Operation::Regions => Ok(wire::reply(catalog::regions(world))),
+        Operation::Regions => Ok(Reply::json(catalog::regions(world))),
         Operation::Skus => {
             let region = wire::query(&request.query, "region_id").unwrap_or_default();
-            Ok(wire::reply(catalog::skus(world, &region)))
+            Ok(Reply::json(catalog::skus(world, &region)))
         }
         Operation::List => list(world, account, &matched.cluster, &request.query),
         Operation::Get => {
             let (_, machine) = owned(world, account, matched, &matched.instance)?;
             Ok(wire::showing(
-                wire::reply(instance::show(&machine)),
+                Reply::json(instance::show(&machine)),
                 false,
                 vec![machine.name],
             ))
@@ -62,7 +62,7 @@ pub(super) fn dispatch(
                 .get(&(Cloud::Neolink, id.clone()))
                 .map_or(Value::Null, instance::show);
             let name = shown["displayName"].as_str().unwrap_or_default().to_owned();
-            let mut reply = wire::showing(wire::reply(shown), false, vec![name]);
+            let mut reply = wire::showing(Reply::json(shown), false, vec![name]);
             reply.committed = true;
             reply.touched = Some(id);
             Ok(reply)
@@ -117,7 +117,7 @@ fn list(world: &World, account: &Key, cluster: &str, query: &str) -> Result<Repl
         "nodes": shown.iter().map(|machine| instance::show(machine)).collect::<Value>(),
         "totalCount": total,
     });
-    Ok(wire::showing(wire::reply(body), true, names))
+    Ok(wire::showing(Reply::json(body), true, names))
 }
 
 /// With an image to be saved, it takes as long as that, and ends shut down likewise.

@@ -2,11 +2,11 @@
 //! shows none.
 
 use axum::http::{HeaderMap, header};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     cloud::Cloud,
-    exchange::{Body, Machines, Refusal, Reply},
+    exchange::{Machines, Refusal, Reply},
     world::{Key, World},
 };
 
@@ -55,20 +55,8 @@ impl From<Refused> for Reply {
         Self {
             status: refused.status,
             code: Some(refused.status.to_string()),
-            ..reply(json!({"message": refused.message}))
+            ..Self::json(json!({"message": refused.message}))
         }
-    }
-}
-
-/// Success with something to say.
-pub(super) fn reply(body: Value) -> Reply {
-    Reply {
-        status: 200,
-        body: Body::Json(body),
-        code: None,
-        committed: false,
-        touched: None,
-        machines: None,
     }
 }
 
@@ -77,7 +65,7 @@ pub(super) fn taken(instance: Option<&str>) -> Reply {
     Reply {
         committed: true,
         touched: instance.map(str::to_owned),
-        ..reply(json!("ok"))
+        ..Reply::json(json!("ok"))
     }
 }
 
@@ -103,7 +91,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
             Reply {
                 status: if success { 200 } else { status.unwrap_or(400) },
                 code: Some(code.to_string()),
-                ..reply(json!({"code": code, "message": message}))
+                ..Reply::json(json!({"code": code, "message": message}))
             }
         }
     }
@@ -111,15 +99,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
 
 /// What its HTTP framework says about a path or a method that it does not have.
 pub(super) fn missed() -> Reply {
-    Reply {
-        status: 404,
-        body: Body::Text {
-            content_type: "text/plain",
-            text: "404 page not found".to_owned(),
-        },
-        code: Some("404".to_owned()),
-        ..reply(Value::Null)
-    }
+    Reply::page_not_found()
 }
 
 /// Who is asking: `bearer` in whatever case and a token, and the user's id in a header of its own.

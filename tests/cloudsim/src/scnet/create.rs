@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     cloud::Cloud,
-    machine::{Detail as MachineDetail, Machine, Phase, Tariff},
+    machine::{Detail as MachineDetail, Phase, Rented, Tariff},
     money::{Money, Rate},
     twin::NewMachine,
     world::{Key, World},
@@ -190,38 +190,19 @@ fn enter(
     detail: Detail,
     foreign: bool,
 ) -> String {
-    let now = world.now();
     let id: String = (0..32).map(|_| world.random.digit(16)).collect();
     let tariff = tariff(world, count);
-    let hidden_ms = if foreign {
-        0
-    } else {
-        world.scnet.settings.pace.list_hides_new_ms
-    };
-    world.create(Machine {
+    world.rent(Rented {
         cloud: Cloud::Scnet,
-        id: id.clone(),
+        id,
         account: account.to_owned(),
-        first_name: name.clone(),
         name,
         gpu_model: group,
         gpu_count: count,
         foreign,
-        created_at: now,
-        started_at: None,
-        stopped_at: None,
-        destroyed_at: None,
-        doomed_by: None,
         phase: if foreign { Phase::Running } else { Phase::Creating },
-        since: now,
-        until: None,
-        state_shown: None,
         tariff,
-        rate: Rate::ZERO,
-        cost: Money::ZERO,
-        hidden_ms,
-        lingers_ms: 0,
+        fee: Money::ZERO,
         detail: MachineDetail::Scnet(detail),
-    });
-    id
+    })
 }

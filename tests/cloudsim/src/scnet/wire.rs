@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-use crate::exchange::{Body, Machines, Refusal, Reply, Request};
+use crate::exchange::{Machines, Refusal, Reply, Request};
 
 pub(super) const FROZEN: (i64, &str) = (10007, "用户已被冻结");
 pub(super) const NO_RIGHTS: (i64, &str) = (10008, "权限不足");
@@ -43,24 +43,13 @@ fn failure(code: i64, message: Option<String>, success: bool) -> Reply {
     envelope.insert("data".to_owned(), if success { json!("") } else { Value::Null });
     Reply {
         code: Some(code.to_string()),
-        ..reply(Value::Object(envelope))
-    }
-}
-
-fn reply(body: Value) -> Reply {
-    Reply {
-        status: 200,
-        body: Body::Json(body),
-        code: None,
-        committed: false,
-        touched: None,
-        machines: None,
+        ..Reply::json(Value::Object(envelope))
     }
 }
 
 /// Success with something to say.
 pub(super) fn data(data: &Value) -> Reply {
-    reply(json!({"code": "0", "msg": "success", "data": data}))
+    Reply::json(json!({"code": "0", "msg": "success", "data": data}))
 }
 
 /// A command that was taken.
@@ -100,15 +89,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
 
 /// What its gateway says about a path or a method that it does not have.
 pub(super) fn missed() -> Reply {
-    Reply {
-        status: 404,
-        body: Body::Text {
-            content_type: "text/plain",
-            text: "404 page not found".to_owned(),
-        },
-        code: Some("404".to_owned()),
-        ..reply(Value::Null)
-    }
+    Reply::page_not_found()
 }
 
 /// A header's text, empty where there is none.

@@ -2,7 +2,7 @@
 
 use crate::{
     cloud::Cloud,
-    machine::{Detail as MachineDetail, Machine, Phase, Tariff},
+    machine::{Detail as MachineDetail, Phase, Rented, Tariff},
     money::{Money, Rate},
     twin::NewMachine,
     world::{Key, World},
@@ -181,7 +181,6 @@ pub(super) fn plant(world: &mut World, machine: &NewMachine) -> Result<String, S
 }
 
 fn create(world: &mut World, account: &str, order: Order, phase: Phase, foreign: bool) -> String {
-    let now = world.now();
     let tariff = tariff(world, &order.gpu_model, order.gpu_count, order.system_disk_bytes);
     let id = word(world, 16);
     let detail = Detail {
@@ -195,36 +194,19 @@ fn create(world: &mut World, account: &str, order: Order, phase: Phase, foreign:
         jupyter_token: word(world, 32),
         xgcos_token: word(world, 32),
     };
-    world.create(Machine {
+    world.rent(Rented {
         cloud: Cloud::Xgc,
-        id: id.clone(),
+        id,
         account: account.to_owned(),
-        first_name: order.name.clone(),
         name: order.name,
         gpu_model: order.gpu_model,
         gpu_count: order.gpu_count,
         foreign,
-        created_at: now,
-        started_at: None,
-        stopped_at: None,
-        destroyed_at: None,
-        doomed_by: None,
         phase,
-        since: now,
-        until: None,
-        state_shown: None,
         tariff,
-        rate: Rate::ZERO,
-        cost: Money::ZERO,
-        hidden_ms: if foreign {
-            0
-        } else {
-            world.xgc.settings.pace.list_hides_new_ms
-        },
-        lingers_ms: 0,
+        fee: Money::ZERO,
         detail: MachineDetail::Xgc(detail),
-    });
-    id
+    })
 }
 
 /// Lower-case letters and digits, as XGC's ids are made of.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cloud::Cloud,
-    exchange::{Body, Machines, Refusal, Reply},
+    exchange::{Machines, Refusal, Reply},
     world::{Key, World},
 };
 
@@ -52,24 +52,13 @@ fn failure(code: i64, message: Option<String>, success: bool) -> Reply {
     envelope.insert("success".to_owned(), json!(success));
     Reply {
         code: Some(code.to_string()),
-        ..reply(Value::Object(envelope))
-    }
-}
-
-fn reply(body: Value) -> Reply {
-    Reply {
-        status: 200,
-        body: Body::Json(body),
-        code: None,
-        committed: false,
-        touched: None,
-        machines: None,
+        ..Reply::json(Value::Object(envelope))
     }
 }
 
 /// Success with something to say.
 pub(super) fn data(data: &Value) -> Reply {
-    reply(json!({"code": 200, "msg": "success", "success": true, "data": data}))
+    Reply::json(json!({"code": 200, "msg": "success", "success": true, "data": data}))
 }
 
 /// A command that was taken, with nothing to say.
@@ -77,7 +66,7 @@ pub(super) fn taken(instance: Option<&str>) -> Reply {
     Reply {
         committed: true,
         touched: instance.map(str::to_owned),
-        ..reply(json!({"code": 200, "msg": "success", "success": true}))
+        ..Reply::json(json!({"code": 200, "msg": "success", "success": true}))
     }
 }
 
@@ -104,18 +93,12 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
 
 /// What its HTTP framework says about a path or a method that it does not have.
 pub(super) fn missed(miss: Miss) -> Reply {
-    let (status, text) = match miss {
-        Miss::Path => (404, "404 page not found"),
-        Miss::Method => (405, "405 method not allowed"),
-    };
-    Reply {
-        status,
-        body: Body::Text {
-            content_type: "text/plain",
-            text: text.to_owned(),
+    match miss {
+        Miss::Path => Reply::page_not_found(),
+        Miss::Method => Reply {
+            code: Some("405".to_owned()),
+            ..Reply::text(405, "text/plain", "405 method not allowed".to_owned())
         },
-        code: Some(status.to_string()),
-        ..reply(Value::Null)
     }
 }
 
