@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
+use url::Url;
 
 use super::breaker::Breaker;
 use super::credentials::Credentials;
-use super::endpoint::EndpointPolicy;
+use super::endpoint::{EndpointPolicy, VendorUrl};
 use super::http::{Client, Transport};
 use super::pace::Pace;
 use super::{Provider, capital_online, luchen, neolink, scnet, xgc};
@@ -110,10 +111,7 @@ impl Connector {
         let driver: Arc<dyn Provider> = match cloud {
             Cloud::Xgc => {
                 let token = credentials.get("token")?;
-                let base = self
-                    .policy
-                    .base(xgc::API, "spec.xgc.endpoint", spec.endpoint())
-                    .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+                let base = self.base(xgc::API, "spec.xgc.endpoint", spec.endpoint())?;
                 let client = Client::new(&self.transport, pace, [token.clone()]);
                 Arc::new(xgc::Xgc::new(client, base, token))
             }
@@ -125,20 +123,21 @@ impl Connector {
         Ok(Arc::new(Breaker::new(driver, Arc::clone(&self.environment))))
     }
 
+    /// The base URL of an API: what the field says, if it may be called, else the vendor's.
+    fn base(&self, vendor: VendorUrl, field: &str, said: Option<&str>) -> Result<Url, ConnectError> {
+        let base = self.policy.base(vendor, field, said);
+        base.map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))
+    }
+
     fn capital_online(
         &self,
         spec: &GpuProviderSpec,
         credentials: &Credentials,
         pace: Pace,
     ) -> Result<Arc<dyn Provider>, ConnectError> {
-        let base = |vendor, field, said| {
-            self.policy
-                .base(vendor, field, said)
-                .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))
-        };
         let bases = capital_online::Bases {
-            machines: base(capital_online::API, "spec.capitalOnline.endpoint", spec.endpoint())?,
-            networks: base(
+            machines: self.base(capital_online::API, "spec.capitalOnline.endpoint", spec.endpoint())?,
+            networks: self.base(
                 capital_online::VPC_API,
                 "spec.capitalOnline.vpcEndpoint",
                 spec.second_endpoint(),
@@ -163,10 +162,7 @@ impl Connector {
         credentials: &Credentials,
         pace: Pace,
     ) -> Result<Arc<dyn Provider>, ConnectError> {
-        let base = self
-            .policy
-            .base(luchen::API, "spec.luchen.endpoint", spec.endpoint())
-            .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+        let base = self.base(luchen::API, "spec.luchen.endpoint", spec.endpoint())?;
         let username = credentials.get("username")?;
         let password = credentials.get("password")?;
         let client = Client::new(&self.transport, pace, [username.clone(), password.clone()]);
@@ -179,19 +175,16 @@ impl Connector {
         credentials: &Credentials,
         pace: Pace,
     ) -> Result<Arc<dyn Provider>, ConnectError> {
-        let base = |vendor, field, said| {
-            self.policy
-                .base(vendor, field, said)
-                .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))
-        };
-        let tokens = base(scnet::API, "spec.scnet.endpoint", spec.endpoint())?;
+        let tokens = self.base(scnet::API, "spec.scnet.endpoint", spec.endpoint())?;
         // The tokens of a twin are not for the vendor's eyes, nor the other way round.
-        let is_vendors = base(scnet::API, "", None).is_ok_and(|vendor| vendor.host() == tokens.host());
+        let is_vendors = self
+            .base(scnet::API, "", None)
+            .is_ok_and(|vendor| vendor.host() == tokens.host());
         let center = spec
             .second_endpoint()
             .or_else(|| spec.endpoint().filter(|_| !is_vendors));
         let places = scnet::Places {
-            center: base(scnet::CENTER_API, "spec.scnet.centerEndpoint", center)?,
+            center: self.base(scnet::CENTER_API, "spec.scnet.centerEndpoint", center)?,
             tokens,
             policy: Arc::clone(&self.policy),
         };
@@ -224,10 +217,7 @@ impl Connector {
                 "key userId of the credentials Secret is no user id: it has blanks, a slash or other characters that no id has",
             ));
         }
-        let base = self
-            .policy
-            .base(neolink::API, "spec.neolink.endpoint", spec.endpoint())
-            .map_err(|refused| ConnectError::new(Reason::EndpointNotAllowed, refused.to_string()))?;
+        let base = self.base(neolink::API, "spec.neolink.endpoint", spec.endpoint())?;
         let client = Client::new(&self.transport, pace, [token.clone()]);
         let key = neolink::Key { token, user_id };
         Ok(Arc::new(neolink::Neolink::new(
