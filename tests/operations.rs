@@ -3,65 +3,46 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
 mod operator;
+mod twin;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cloudsim::{Cloudsim, Config, Pace};
 use gpu_instance_operator::api::instance::{Snapshot, StopMode};
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
-use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::provider::operation::{Operation, declared};
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Field, Machine, Order, Provider, Scope, TaskState, When,
-};
+use gpu_instance_operator::provider::{Created, Field, Machine, Order, Scope, TaskState, When};
 use gpu_instance_operator::provider::{capital_online, luchen, neolink, scnet, xgc};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use operator::{CAPITAL_ONLINE, CloudFacts, LUCHEN, NEOLINK, SCNET, XGC, merged};
+use twin::{PASSWORD, Twin};
 
 /// An account at one twin, what to rent there, and what that is changed to.
 struct Scene {
-    sim: Cloudsim,
-    provider: Arc<dyn Provider>,
+    twin: Twin,
     spec: GpuInstanceSpec,
     changed: GpuInstanceSpec,
-    scope: Scope,
     password: SecretString,
 }
 
 impl Scene {
     /// Rents the cloud's usual spec and more, so that all is asked that can be, and changes it.
-    async fn new(cloud: &CloudFacts, more: Value, changes: Value) -> Self {
-        let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
-            .await
-            .unwrap();
-        let policy = EndpointPolicy::new([sim.url().parse().unwrap()]).unwrap();
-        let account = cloud.provider("account", &sim, json!({}))["spec"].take();
-        let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
-        let known = sim.cloud(cloud.cloud).account(cloud.account).report();
-        let secret = cloud.credentials("account", &known)["stringData"].take();
-        let credentials: BTreeMap<String, String> = serde_json::from_value(secret).unwrap();
-        let credentials: Credentials = credentials.into_iter().collect();
-        let connector = Connector::new(policy, Arc::new(System)).unwrap();
-        let provider = connector.connect(&account, &credentials).unwrap();
-        let spec = cloud.instance("machine", more)["spec"].take();
-        let changed = merged(spec.clone(), changes);
-        let spec: GpuInstanceSpec = serde_json::from_value(spec).unwrap();
+    async fn new(cloud: &'static CloudFacts, more: Value, changes: Value) -> Self {
+        let spec = twin::spec(cloud, more.clone());
         let scope = Scope {
             regions: spec.region().map(ToOwned::to_owned).into_iter().collect(),
             ..Scope::default()
         };
         Self {
-            sim,
-            provider,
+            twin: Twin {
+                scope,
+                ..Twin::of(cloud).await
+            },
             spec,
-            changed: serde_json::from_value(changed).unwrap(),
-            scope,
-            password: "Str0ng-enough".into(),
+            changed: twin::spec(cloud, merged(more, changes)),
+            password: PASSWORD.into(),
         }
     }
 
@@ -76,22 +57,22 @@ impl Scene {
 
     /// The machine of this name, with what the list does not show, once all that goes on has come to its end.
     async fn settled(&self, name: &str, state: InstanceState) -> Machine {
-        self.sim.advance(Duration::from_mins(5));
-        let machines = self.provider.list(&self.scope).await.unwrap().machines;
+        self.twin.sim.advance(Duration::from_mins(5));
+        let machines = self.twin.list().await.machines;
         let machine = machines
             .iter()
             .find(|machine| machine.name.as_deref() == Some(name))
             .unwrap();
         assert_eq!(machine.state, state, "{}", machine.cloud_state);
-        self.provider.describe(machine).await.unwrap()
+        self.twin.provider.describe(machine).await.unwrap()
     }
 
     async fn rent(&self, name: &str) -> Machine {
-        match self.provider.create(&self.order(name, &self.spec)).await.unwrap() {
+        match self.twin.provider.create(&self.order(name, &self.spec)).await.unwrap() {
             Created::Instance(_) => {}
             Created::Task(task) => {
-                self.sim.advance(Duration::from_mins(5));
-                let state = self.provider.task(&task, &self.scope).await.unwrap();
+                self.twin.sim.advance(Duration::from_mins(5));
+                let state = self.twin.provider.task(&task, &self.twin.scope).await.unwrap();
                 assert!(matches!(state, TaskState::Succeeded(_)), "{state:?}");
             }
         }
@@ -99,21 +80,21 @@ impl Scene {
     }
 
     async fn stop(&self, machine: &Machine, mode: StopMode) -> Machine {
-        let capabilities = self.provider.capabilities();
+        let capabilities = self.twin.provider.capabilities();
         let snapshot = self.snapshot().filter(|_| capabilities.snapshot_with_stop);
-        self.provider.stop(machine, mode, snapshot.as_ref()).await.unwrap();
+        self.twin.provider.stop(machine, mode, snapshot.as_ref()).await.unwrap();
         self.settled(machine.name.as_deref().unwrap(), InstanceState::Stopped)
             .await
     }
 
     async fn start(&self, machine: &Machine) -> Machine {
-        self.provider.start(machine, None).await.unwrap();
+        self.twin.provider.start(machine, None).await.unwrap();
         self.settled(machine.name.as_deref().unwrap(), InstanceState::Running)
             .await
     }
 
     fn snapshot(&self) -> Option<Snapshot> {
-        let tag = self.provider.capabilities().snapshot?.then(|| "v1".to_owned());
+        let tag = self.twin.provider.capabilities().snapshot?.then(|| "v1".to_owned());
         Some(Snapshot {
             name: "mine".to_owned(),
             tag,
@@ -122,7 +103,7 @@ impl Scene {
 
     /// All that the port has, in a life of one machine; and how another one ends.
     async fn do_everything(&self) {
-        let provider = &self.provider;
+        let provider = &self.twin.provider;
         let capabilities = provider.capabilities();
         provider.identify().await.unwrap();
         provider.balance().await.unwrap();
@@ -174,7 +155,7 @@ impl Scene {
 /// Does everything, and compares what the twin has been asked with what the driver declares.
 async fn asks_what_it_declares<O: Operation>(scene: Scene) {
     scene.do_everything().await;
-    let asked: BTreeSet<String> = scene.sim.call_counts().into_keys().collect();
+    let asked: BTreeSet<String> = scene.twin.sim.call_counts().into_keys().collect();
     let declared: BTreeSet<String> = declared::<O>()
         .iter()
         .map(|operation| operation.name.to_owned())

@@ -2,23 +2,23 @@
 //! where they are misread.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
-use std::sync::Arc;
+mod operator;
+mod twin;
+
 use std::time::Duration;
 
-use cloudsim::{Cloud, Cloudsim, Config, Fault, NewMachine, Pace};
+use cloudsim::{Cloud, Fault, NewMachine};
 use gpu_instance_operator::api::instance::StopMode;
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::{Environment, System};
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Field, Kind, Machine, Order, Proof, Provider, Result, Scope, TaskState,
-};
+use gpu_instance_operator::provider::{Created, Field, Kind, Proof, Scope, TaskState};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-const NAME: &str = "gi-test-1-1";
-const UBUNTU_22: &str = "e43bf7a7-6885-4a47-9f1a-fa05d0a7ac42";
+use operator::{CAPITAL_ONLINE, merged};
+use twin::{NAME, PASSWORD, Twin, order};
+
 const PREPAID: (i64, &str) = (7793, "1b69ecca-453c-4535-8c96-16edf1ec6da9");
 
 /// The real world, but for its clock.
@@ -38,132 +38,34 @@ impl Environment for Late {
     }
 }
 
-/// The twin, its time standing still but where a test moves it, and an account there.
-struct Scene {
-    sim: Cloudsim,
-    provider: Arc<dyn Provider>,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        Self::with(System, None).await
-    }
-
-    async fn with(environment: impl Environment, secret: Option<&str>) -> Self {
-        let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
-            .await
-            .unwrap();
-        let base = sim.capital_online().url();
-        let policy = EndpointPolicy::new([base.parse().unwrap()]).unwrap();
-        let account = json!({"capitalOnline": {
-            "credentialsSecretRef": {"name": "cds"},
-            "endpoint": format!("{base}/gpubms/v1"),
-            "vpcEndpoint": format!("{base}/vpc"),
-        }});
-        let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
-        let known = sim
-            .accounts()
-            .into_iter()
-            .find(|account| account.cloud == Cloud::CapitalOnline)
-            .unwrap();
-        let credential = &known.credentials[0];
-        let credentials = Credentials::from_iter([
-            ("accessKeyId", credential.key.as_str()),
-            ("accessKeySecret", secret.unwrap_or(&credential.secret)),
-        ]);
-        let connector = Connector::new(policy, Arc::new(environment)).unwrap();
-        let provider = connector.connect(&account, &credentials).unwrap();
-        Self { sim, provider }
-    }
-
-    async fn create(&self, spec: &GpuInstanceSpec) -> Result<Created> {
-        let password = SecretString::from("Str0ng-enough");
-        self.provider.create(&order(spec, &password)).await
-    }
-
-    async fn created(&self, spec: &GpuInstanceSpec) -> String {
-        match self.create(spec).await.unwrap() {
-            Created::Task(task) => task,
-            Created::Instance(_) => panic!("an order is a task here"),
-        }
-    }
-
-    async fn list(&self) -> Vec<Machine> {
-        let listing = self.provider.list(&Scope::default()).await.unwrap();
-        assert_eq!(listing.proof, Proof::Complete);
-        listing.machines
-    }
-
-    /// The only machine there is.
-    async fn machine(&self) -> Machine {
-        let [machine] = <[Machine; 1]>::try_from(self.list().await).unwrap();
-        machine
-    }
-
-    /// Lets what goes on come to its end, and shows the machine then.
-    async fn settled(&self, state: InstanceState) -> Machine {
-        self.sim.advance(Duration::from_mins(5));
-        let machine = self.machine().await;
-        assert_eq!(machine.state, state, "{}", machine.cloud_state);
-        machine
-    }
-}
-
-fn order<'a>(spec: &'a GpuInstanceSpec, password: &'a SecretString) -> Order<'a> {
-    Order {
-        name: NAME,
-        spec,
-        startup_script: None,
-        password: Some(password),
-    }
-}
-
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
-        "providerRef": {"name": "cds"},
-        "region": "CN_Hohhot_B",
-        "image": "d32af696-5774-4936-8f09-e9f4cf069b31",
-        "capitalOnline": {
-            "vpcId": "b2ca7892-a329-11ef-943a-66fdd349a9b1",
-            "subnetId": "b2cc9168-a329-11ef-943a-66fdd349a9b1",
-            "goodsId": 7685,
-            "computeId": "8fbdb61e-b941-46db-89f6-f8953b278ec9",
-            "reserveEip": true,
-        },
-    });
-    merge(&mut spec, more);
-    serde_json::from_value(spec).unwrap()
+    twin::spec(&CAPITAL_ONLINE, more)
 }
 
-fn merge(into: &mut Value, more: Value) {
-    match (into, more) {
-        (Value::Object(into), Value::Object(more)) => {
-            for (name, value) in more {
-                merge(into.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (into, more) => *into = more,
+async fn created(scene: &Twin, spec: &GpuInstanceSpec) -> String {
+    match scene.create(spec).await.unwrap() {
+        Created::Task(task) => task,
+        Created::Instance(_) => panic!("an order is a task here"),
     }
 }
 
 fn prepaid(more: Value) -> GpuInstanceSpec {
-    let mut wanted = json!({
+    let wanted = json!({
         "billing": {"mode": "Prepaid", "period": {"unit": "Month", "count": 2}},
         "capitalOnline": {"goodsId": PREPAID.0, "computeId": PREPAID.1},
     });
-    merge(&mut wanted, more);
-    spec(wanted)
+    spec(merged(wanted, more))
 }
 
 #[tokio::test]
 async fn a_machine_lives_and_dies() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&CAPITAL_ONLINE).await;
     let provider = &scene.provider;
     let account = provider.identify().await.unwrap().account;
     assert!(account.starts_with("key-") && account.len() == 20, "{account}");
-    assert_eq!(scene.list().await, []);
+    assert_eq!(scene.machines().await, []);
 
-    let task = scene.created(&spec(json!({}))).await;
+    let task = created(&scene, &spec(json!({}))).await;
     let state = provider.task(&task, &Scope::default()).await.unwrap();
     assert_eq!(state, TaskState::Running);
     let creating = scene.machine().await;
@@ -183,7 +85,7 @@ async fn a_machine_lives_and_dies() {
     assert_eq!(detailed.region.as_deref(), Some("CN_Hohhot_B"));
     assert_eq!(
         scene.sim.capital_online_password(&running.id).as_deref(),
-        Some("Str0ng-enough")
+        Some(PASSWORD)
     );
 
     provider.stop(&running, StopMode::KeepGpu, None).await.unwrap();
@@ -197,9 +99,9 @@ async fn a_machine_lives_and_dies() {
     assert_eq!(scene.machine().await.state, InstanceState::Restarting);
     let running = scene.settled(InstanceState::Running).await;
 
-    let reinstalled = spec(json!({"image": UBUNTU_22}));
+    let reinstalled = spec(json!({"image": CAPITAL_ONLINE.other_image}));
     let password = SecretString::from("An0ther-one");
-    let order = order(&reinstalled, &password);
+    let order = order(&reinstalled, Some(&password));
     provider.update(&running, &order, &[Field::Image]).await.unwrap();
     assert_eq!(scene.machine().await.state, InstanceState::Reinstalling);
     let running = scene.settled(InstanceState::Running).await;
@@ -219,18 +121,18 @@ async fn a_machine_lives_and_dies() {
     provider.delete(&stopped).await.unwrap();
     assert_eq!(scene.machine().await.state, InstanceState::Deleting);
     scene.sim.advance(Duration::from_hours(1));
-    assert_eq!(scene.list().await, []);
+    assert_eq!(scene.machines().await, []);
     assert!(scene.sim.alive().is_empty());
 }
 
 #[tokio::test]
 async fn switching_is_understood_in_both_shapes_of_its_answer() {
     for singular in [false, true] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&CAPITAL_ONLINE).await;
         scene
             .sim
             .change_capital_online_settings(|settings| settings.singular_task_id = singular);
-        scene.created(&spec(json!({}))).await;
+        created(&scene, &spec(json!({}))).await;
         let running = scene.settled(InstanceState::Running).await;
         scene.provider.stop(&running, StopMode::KeepGpu, None).await.unwrap();
         scene.settled(InstanceState::Stopped).await;
@@ -249,13 +151,8 @@ async fn an_order_without_an_answer_is_open_whether_it_was_carried_out_or_not() 
         (on().cut_in_body(), 1),
         (on().refuse(1000, "系统繁忙"), 0),
     ] {
-        let scene = Scene::new().await;
-        let shown = format!("{fault:?}");
-        scene.sim.fault(fault);
-        let error = scene.create(&spec(json!({}))).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Ambiguous, "{shown}: {error}");
-        assert_eq!(scene.sim.machines_named(NAME).len(), machines, "{shown}");
-        assert_eq!(scene.sim.call_count("capital_online.CreateGpuInstance"), 1, "{shown}");
+        let scene = Twin::of(&CAPITAL_ONLINE).await;
+        scene.order_is_left_open_by(fault, &spec(json!({})), machines).await;
     }
 }
 
@@ -268,7 +165,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
         (on().unauthorized(), Kind::Unauthorized),
         (on().rate_limited_for(5), Kind::RateLimited),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&CAPITAL_ONLINE).await;
         scene.sim.fault(fault);
         let error = scene.create(&spec(json!({}))).await.unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
@@ -278,7 +175,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
 
 #[tokio::test]
 async fn an_order_is_checked_against_what_there_is() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&CAPITAL_ONLINE).await;
     let quoted = scene.provider.quote(&spec(json!({}))).await.unwrap();
     assert_eq!(quoted.price_per_hour.unwrap().to_string(), "13.5");
     assert_eq!(quoted.currency, Some("CNY"));
@@ -321,8 +218,8 @@ async fn an_order_is_checked_against_what_there_is() {
 
 #[tokio::test]
 async fn a_prepaid_machine_ends_with_its_period_and_is_not_renewed_unasked() {
-    let scene = Scene::new().await;
-    scene.created(&prepaid(json!({}))).await;
+    let scene = Twin::of(&CAPITAL_ONLINE).await;
+    created(&scene, &prepaid(json!({}))).await;
     let running = scene.settled(InstanceState::Running).await;
     let paid = scene.provider.describe(&running).await.unwrap();
     assert!(paid.note.unwrap().starts_with("paid until 20") && !paid.expired);
@@ -335,13 +232,13 @@ async fn a_prepaid_machine_ends_with_its_period_and_is_not_renewed_unasked() {
     scene.provider.start(&stopped, None).await.unwrap();
     scene.settled(InstanceState::Running).await;
     scene.sim.advance(Duration::from_hours(24 * 61));
-    scene.list().await;
+    scene.machines().await;
     scene.settled(InstanceState::Stopped).await;
 }
 
 #[tokio::test]
 async fn every_page_is_read_and_a_list_that_is_cut_short_proves_nothing() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&CAPITAL_ONLINE).await;
     for n in 0..7 {
         let machine = NewMachine::named(Cloud::CapitalOnline, "c-1", &format!("foreign-{n}"));
         scene.sim.plant(&machine).unwrap();
@@ -349,7 +246,7 @@ async fn every_page_is_read_and_a_list_that_is_cut_short_proves_nothing() {
     scene
         .sim
         .change_capital_online_settings(|settings| settings.largest_page = 3);
-    assert_eq!(scene.list().await.len(), 7);
+    assert_eq!(scene.machines().await.len(), 7);
     assert_eq!(scene.sim.call_count("capital_online.DescribeGpu"), 3);
     scene.sim.fault(Fault::on("capital_online.DescribeGpu").short_list(1));
     let listing = scene.provider.list(&Scope::default()).await.unwrap();
@@ -358,11 +255,11 @@ async fn every_page_is_read_and_a_list_that_is_cut_short_proves_nothing() {
 
 #[tokio::test]
 async fn a_task_that_fails_is_told_and_leaves_nothing() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&CAPITAL_ONLINE).await;
     scene
         .sim
         .change_capital_online_settings(|settings| settings.tasks_fail = true);
-    let task = scene.created(&spec(json!({}))).await;
+    let task = created(&scene, &spec(json!({}))).await;
     let state = scene.provider.task(&task, &Scope::default()).await.unwrap();
     assert!(matches!(state, TaskState::Failed(_)), "{state:?}");
     let error = scene.provider.task("nonesuch", &Scope::default()).await.unwrap_err();
@@ -372,8 +269,9 @@ async fn a_task_that_fails_is_told_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_wrong_secret_and_a_wrong_clock_are_told_apart() {
-    let scene = Scene::with(System, Some("not-the-secret")).await;
-    let error = scene.provider.identify().await.unwrap_err();
+    let scene = Twin::of(&CAPITAL_ONLINE).await;
+    let provider = scene.connect(json!({"accessKeySecret": "not-the-secret"}), System);
+    let error = provider.identify().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unauthorized);
     assert!(
         error.message.contains("signature is refused") && !error.message.contains("clock"),
@@ -381,8 +279,8 @@ async fn a_wrong_secret_and_a_wrong_clock_are_told_apart() {
     );
     assert!(!error.message.contains("not-the-secret"));
 
-    let scene = Scene::with(Late(SignedDuration::from_mins(-20)), None).await;
-    let error = scene.provider.identify().await.unwrap_err();
+    let provider = scene.connect(json!({}), Late(SignedDuration::from_mins(-20)));
+    let error = provider.identify().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unauthorized);
     assert!(error.message.contains("s behind the cloud's"), "{error}");
 }

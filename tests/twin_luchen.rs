@@ -2,98 +2,32 @@
 //! misread.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
-use std::sync::Arc;
+mod operator;
+mod twin;
+
 use std::time::Duration;
 
-use cloudsim::{Change, Cloud, Cloudsim, Config, Fault, NewMachine, Pace, luchen::NameMember};
+use cloudsim::{Change, Cloud, Fault, NewMachine, luchen::NameMember};
 use gpu_instance_operator::api::instance::{Port, PortProtocol, StopMode};
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Kind, Listing, Machine, Order, Proof, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{Created, Kind, Proof, Scope};
 use serde_json::{Value, json};
 
-const NAME: &str = "gi-test-1-1";
+use operator::LUCHEN;
+use twin::{NAME, Twin};
+
 const H800: &str = "dc25f5be-0000-0000-0000-000000000001";
 const REGION: &str = "fce31a0c-0000-0000-0000-41caa1bdd251";
 const UNPULLABLE: &str = "bad00000-0000-0000-0000-000000000000";
 
-/// The twin, its time standing still but where a test moves it, and an account there.
-struct Scene {
-    sim: Cloudsim,
-    provider: Arc<dyn Provider>,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
-            .await
-            .unwrap();
-        let provider = connect(&sim, "sim-luchen-password-1");
-        Self { sim, provider }
-    }
-
-    async fn create(&self, spec: &GpuInstanceSpec) -> Result<Created> {
-        self.provider.check(spec).unwrap();
-        let order = Order {
-            name: NAME,
-            spec,
-            startup_script: spec.startup_script(),
-            password: None,
-        };
-        self.provider.create(&order).await
-    }
-
-    async fn list(&self) -> Listing {
-        self.provider.list(&Scope::default()).await.unwrap()
-    }
-
-    /// The only machine there is.
-    async fn machine(&self) -> Machine {
-        let listing = self.list().await;
-        assert_eq!(listing.proof, Proof::Complete);
-        let [machine] = <[Machine; 1]>::try_from(listing.machines).unwrap();
-        machine
-    }
-
-    /// Lets what goes on come to its end, and shows the machine then.
-    async fn settled(&self, state: InstanceState) -> Machine {
-        self.sim.advance(Duration::from_mins(5));
-        let machine = self.machine().await;
-        assert_eq!(machine.state, state, "{}", machine.cloud_state);
-        machine
-    }
-}
-
-fn connect(sim: &Cloudsim, password: &str) -> Arc<dyn Provider> {
-    let endpoint = sim.luchen().url();
-    let policy = EndpointPolicy::new([endpoint.parse().unwrap()]).unwrap();
-    let account = json!({"luchen": {"credentialsSecretRef": {"name": "luchen"}, "endpoint": endpoint}});
-    let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
-    let credentials = Credentials::from_iter([("username", "sim-luchen-user"), ("password", password)]);
-    let connector = Connector::new(policy, Arc::new(System)).unwrap();
-    connector.connect(&account, &credentials).unwrap()
-}
-
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
-        "providerRef": {"name": "luchen"},
-        "region": REGION,
-        "gpu": {"model": "H800-SXM", "count": 1},
-        "image": "0d0c0000-0000-0000-0000-000000000000",
-    });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).unwrap()
+    twin::spec(&LUCHEN, more)
 }
 
 #[tokio::test]
 async fn a_machine_lives_and_dies() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     let provider = &scene.provider;
     assert_eq!(provider.identify().await.unwrap().account, "u-1");
     assert_eq!(provider.balance().await.unwrap().unwrap().amount.to_string(), "1000");
@@ -148,7 +82,7 @@ async fn a_machine_lives_and_dies() {
 
 #[tokio::test]
 async fn an_order_arrives_as_it_was_meant() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     scene
         .create(&spec(json!({
             "billing": {"mode": "Prepaid", "period": {"unit": "Day", "count": 3}},
@@ -182,7 +116,7 @@ async fn an_order_arrives_as_it_was_meant() {
 
 #[tokio::test]
 async fn every_mode_of_payment_has_a_price() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     let prepaid = |unit: &str| json!({"billing": {"mode": "Prepaid", "period": {"unit": unit, "count": 1}}});
     for (more, price) in [
         (json!({"billing": {"mode": "OffPeak"}}), "8.25"),
@@ -190,7 +124,7 @@ async fn every_mode_of_payment_has_a_price() {
         (prepaid("Week"), "9.375"),
         (prepaid("Month"), "8.3333"),
         (json!({"luchen": {"spot": true}}), "6"),
-        (json!({"gpu": {"count": 0}}), "0.3"),
+        (json!({"gpu": {"model": null, "count": 0}}), "0.3"),
     ] {
         let quote = scene.provider.quote(&spec(more)).await.unwrap();
         assert_eq!(quote.price_per_hour.unwrap().to_string(), price);
@@ -206,7 +140,7 @@ async fn a_machine_dies_in_any_state_whichever_way_the_cloud_wants_it() {
             InstanceState::Stopping,
             InstanceState::Stopped,
         ] {
-            let scene = Scene::new().await;
+            let scene = Twin::of(&LUCHEN).await;
             scene
                 .sim
                 .change_luchen_settings(|settings| settings.terminate_takes_running = takes_running);
@@ -241,7 +175,7 @@ async fn a_machine_dies_in_any_state_whichever_way_the_cloud_wants_it() {
 
 #[tokio::test]
 async fn a_session_ends_and_nothing_is_ordered_twice() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     scene.list().await;
     // Longer than any token lives, while this process's own clock has hardly moved.
     scene.sim.advance(Duration::from_hours(25));
@@ -267,21 +201,21 @@ async fn a_session_ends_and_nothing_is_ordered_twice() {
     assert_eq!(error.kind, Kind::Unauthorized, "{error}");
     account.restore("sim-luchen-user").unwrap();
     scene.list().await;
-    let error = connect(&scene.sim, "wrong").identify().await.unwrap_err();
+    let error = scene
+        .connect(json!({"password": "wrong"}), System)
+        .identify()
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::Unauthorized, "{error}");
     assert_eq!(
-        connect(&scene.sim, "sim-luchen-password-1")
-            .identify()
-            .await
-            .unwrap()
-            .account,
+        scene.connect(json!({}), System).identify().await.unwrap().account,
         "u-1"
     );
 }
 
 #[tokio::test]
 async fn all_pages_are_read() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     for n in 0..120 {
         let machine = NewMachine::named(Cloud::Luchen, "u-1", &format!("n-{n}"));
         scene.sim.plant(&machine).unwrap();
@@ -300,7 +234,7 @@ async fn all_pages_are_read() {
 
 #[tokio::test]
 async fn a_machine_is_known_by_either_name() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     scene.create(&spec(json!({}))).await.unwrap();
     for member in [NameMember::Name, NameMember::InstanceName] {
         scene
@@ -312,7 +246,7 @@ async fn a_machine_is_known_by_either_name() {
 
 #[tokio::test]
 async fn an_image_that_cannot_be_pulled_is_said_to_never_end() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     scene.create(&spec(json!({ "image": UNPULLABLE }))).await.unwrap();
     scene.sim.advance(Duration::from_hours(100));
     let machine = scene.machine().await;
@@ -329,7 +263,7 @@ async fn an_image_that_cannot_be_pulled_is_said_to_never_end() {
 
 #[tokio::test]
 async fn states_that_end_a_machine_are_told_apart() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     scene.create(&spec(json!({}))).await.unwrap();
     let id = scene.settled(InstanceState::Running).await.id;
     for (word, state) in [
@@ -362,13 +296,8 @@ async fn an_order_without_an_answer_is_open_whether_it_was_carried_out_or_not() 
         (Fault::on("luchen.create").refuse(7, "系统繁忙"), 0),
         (Fault::on("luchen.create").success_with_code(7, "what"), 0),
     ] {
-        let scene = Scene::new().await;
-        let shown = format!("{fault:?}");
-        scene.sim.fault(fault);
-        let error = scene.create(&spec(json!({}))).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Ambiguous, "{shown}: {error}");
-        assert_eq!(scene.sim.machines_named(NAME).len(), machines, "{shown}");
-        assert_eq!(scene.sim.call_count("luchen.create"), 1, "{shown}");
+        let scene = Twin::of(&LUCHEN).await;
+        scene.order_is_left_open_by(fault, &spec(json!({})), machines).await;
     }
 }
 
@@ -381,7 +310,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
             (Fault::on("luchen.create").rate_limited_for(5), Kind::RateLimited),
             (Fault::on("luchen.create").rate_limited_until(5), Kind::RateLimited),
         ] {
-            let scene = Scene::new().await;
+            let scene = Twin::of(&LUCHEN).await;
             scene
                 .sim
                 .change_luchen_settings(|settings| settings.refusal_status = status);
@@ -396,7 +325,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
 
 #[tokio::test]
 async fn what_is_wrong_in_an_order_is_said_before_or_by_the_refusal() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     let error = scene.create(&spec(json!({"image": "nonesuch"}))).await.unwrap_err();
     assert_eq!(error.kind, Kind::Invalid, "{error}");
     let unknown = spec(json!({"gpu": {"model": "RTX 6090", "count": 1}}));
@@ -423,7 +352,7 @@ async fn what_is_wrong_in_an_order_is_said_before_or_by_the_refusal() {
 
 #[tokio::test]
 async fn a_host_that_lacks_what_only_the_sister_has_still_rents_what_is_pinned() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&LUCHEN).await;
     scene.sim.change_luchen_settings(|settings| {
         settings.has_type_list = false;
         settings.has_balance = false;

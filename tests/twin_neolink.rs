@@ -2,93 +2,29 @@
 //! misread.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
-use std::sync::Arc;
+mod operator;
+mod twin;
+
 use std::time::Duration;
 
 use cloudsim::neolink::Paging;
-use cloudsim::{Cloud, Cloudsim, Config, Fault, NewMachine, Pace};
+use cloudsim::{Cloud, Fault, NewMachine};
 use gpu_instance_operator::api::instance::{Snapshot, StopMode};
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState, money};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState, money};
 use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Kind, Machine, Order, Proof, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{Created, Kind, Machine, Proof, Scope};
 use serde_json::{Value, json};
 
-const NAME: &str = "gi-test-1-1";
-
-/// The twin, its time standing still but where a test moves it, and an account there.
-struct Scene {
-    sim: Cloudsim,
-    provider: Arc<dyn Provider>,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
-            .await
-            .unwrap();
-        let provider = connect(&sim, "u-1");
-        Self { sim, provider }
-    }
-
-    async fn create(&self, spec: &GpuInstanceSpec) -> Result<Created> {
-        let order = Order {
-            name: NAME,
-            spec,
-            startup_script: None,
-            password: None,
-        };
-        self.provider.create(&order).await
-    }
-
-    /// The only machine there is.
-    async fn machine(&self) -> Machine {
-        let listing = self.provider.list(&Scope::default()).await.unwrap();
-        assert_eq!(listing.proof, Proof::Complete);
-        let [machine] = <[Machine; 1]>::try_from(listing.machines).unwrap();
-        machine
-    }
-
-    /// Lets what goes on come to its end, and shows the machine then.
-    async fn settled(&self, state: InstanceState) -> Machine {
-        self.sim.advance(Duration::from_mins(5));
-        let machine = self.machine().await;
-        assert_eq!(machine.state, state, "{}", machine.cloud_state);
-        machine
-    }
-}
-
-fn connect(sim: &Cloudsim, user_id: &str) -> Arc<dyn Provider> {
-    let endpoint = sim.neolink().url();
-    let policy = EndpointPolicy::new([endpoint.parse().unwrap()]).unwrap();
-    let account = json!({"neolink": {"credentialsSecretRef": {"name": "neolink"}, "endpoint": endpoint}});
-    let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
-    let token = sim.neolink().account("u-1").token();
-    let credentials = Credentials::from_iter([("token", token.as_str()), ("userId", user_id)]);
-    let connector = Connector::new(policy, Arc::new(System)).unwrap();
-    connector.connect(&account, &credentials).unwrap()
-}
+use operator::NEOLINK;
+use twin::{NAME, Twin};
 
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
-        "providerRef": {"name": "neolink"},
-        "region": "r-1",
-        "gpu": {"model": "RTX 4090", "count": 1},
-        "image": "harbor.example/library/pytorch:2.4",
-        "volumes": [{"source": "data", "mountPath": "/root/data", "size": "50Gi"}],
-    });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).unwrap()
+    twin::spec(&NEOLINK, more)
 }
 
 #[tokio::test]
 async fn a_machine_lives_and_dies() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     let provider = &scene.provider;
     assert_eq!(provider.identify().await.unwrap().account, "u-1");
     assert_eq!(provider.list(&Scope::default()).await.unwrap().machines, []);
@@ -132,7 +68,7 @@ async fn a_machine_lives_and_dies() {
 
 #[tokio::test]
 async fn an_image_is_saved_by_the_stop() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     scene.create(&spec(json!({}))).await.unwrap();
     let running = scene.settled(InstanceState::Running).await;
     let snapshot = Snapshot {
@@ -171,7 +107,7 @@ async fn every_way_to_pay_is_taken() {
             2.0,
         ),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&NEOLINK).await;
         scene.create(&spec(more)).await.unwrap();
         let machine = scene.settled(InstanceState::Running).await;
         let price = machine.price_per_hour.map(money::format);
@@ -183,7 +119,7 @@ async fn every_way_to_pay_is_taken() {
 
 #[tokio::test]
 async fn a_discounted_machine_has_a_price_before_the_order_only() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     let h20 = spec(json!({"gpu": {"model": "H20", "count": 1}}));
     let quote = scene.provider.quote(&h20).await.unwrap();
     assert_eq!(quote.price_per_hour.map(money::format).as_deref(), Some("4.80"));
@@ -197,7 +133,7 @@ async fn a_discounted_machine_has_a_price_before_the_order_only() {
 
 #[tokio::test]
 async fn a_running_machine_is_not_deleted_before_it_is_stopped() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     scene.create(&spec(json!({}))).await.unwrap();
     let running = scene.settled(InstanceState::Running).await;
     assert!(!scene.provider.capabilities().deletes_running);
@@ -207,7 +143,7 @@ async fn a_running_machine_is_not_deleted_before_it_is_stopped() {
 
 #[tokio::test]
 async fn a_delete_takes_one_machine_and_no_other() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     let foreign = scene
         .sim
         .plant(&NewMachine::named(Cloud::Neolink, "u-1", "somebody's"))
@@ -232,7 +168,7 @@ async fn a_delete_takes_one_machine_and_no_other() {
 
 #[tokio::test]
 async fn regions_are_apart() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     scene.create(&spec(json!({"region": "上海一区"}))).await.unwrap();
     let scope = |region: &str| Scope {
         regions: [region.to_owned()].into(),
@@ -258,7 +194,7 @@ async fn pages_are_found_however_they_are_asked_for() {
         (Paging::Offset, true),
         (Paging::Never, false),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&NEOLINK).await;
         scene.sim.change_neolink_settings(|settings| {
             settings.page_size = Some(3);
             settings.paging = paging;
@@ -295,13 +231,8 @@ async fn an_order_without_an_answer_is_open_whether_it_was_carried_out_or_not() 
         (Fault::on("neolink.create").refuse(409, "the name exists"), 0),
         (Fault::on("neolink.create").success_with_code(7, "what?"), 0),
     ] {
-        let scene = Scene::new().await;
-        let shown = format!("{fault:?}");
-        scene.sim.fault(fault);
-        let error = scene.create(&spec(json!({}))).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Ambiguous, "{shown}");
-        assert_eq!(scene.sim.machines_named(NAME).len(), machines, "{shown}");
-        assert_eq!(scene.sim.call_count("neolink.create"), 1, "{shown}");
+        let scene = Twin::of(&NEOLINK).await;
+        scene.order_is_left_open_by(fault, &spec(json!({})), machines).await;
     }
 }
 
@@ -315,7 +246,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
         (Fault::on("neolink.create").rate_limited_for(5), Kind::RateLimited),
         (Fault::on("neolink.create").rate_limited_until(5), Kind::RateLimited),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&NEOLINK).await;
         scene.sim.fault(fault);
         let error = scene.create(&spec(json!({}))).await.unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
@@ -326,7 +257,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
 
 #[tokio::test]
 async fn what_the_cloud_really_lacks_is_known_before_the_order() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     scene.sim.change_neolink_settings(|settings| settings.capacity.clear());
     assert_eq!(
         scene.provider.quote(&spec(json!({}))).await.unwrap_err().kind,
@@ -335,7 +266,7 @@ async fn what_the_cloud_really_lacks_is_known_before_the_order() {
     assert_eq!(scene.create(&spec(json!({}))).await.unwrap_err().kind, Kind::NoCapacity);
     assert_eq!(scene.sim.call_count("neolink.create"), 0);
 
-    let scene = Scene::new().await;
+    let scene = Twin::of(&NEOLINK).await;
     scene.sim.neolink().account("u-1").set_balance(0.0).unwrap();
     assert_eq!(
         scene.create(&spec(json!({}))).await.unwrap_err().kind,
@@ -352,7 +283,7 @@ async fn a_list_that_is_not_whole_or_not_a_list_proves_nothing() {
         Fault::on("neolink.list").machines_without(&["/displayName"]),
         Fault::on("neolink.list").machines_without(&["/name"]),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&NEOLINK).await;
         scene.create(&spec(json!({}))).await.unwrap();
         let shown = format!("{fault:?}");
         scene.sim.fault(fault.until_cleared());
@@ -370,7 +301,7 @@ async fn a_list_that_is_not_whole_or_not_a_list_proves_nothing() {
         Fault::on("neolink.list").refuse(404, "cluster not found"),
         Fault::on("neolink.list").truncated_json(),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&NEOLINK).await;
         scene.create(&spec(json!({}))).await.unwrap();
         let shown = format!("{fault:?}");
         scene.sim.fault(fault.until_cleared());
@@ -380,8 +311,8 @@ async fn a_list_that_is_not_whole_or_not_a_list_proves_nothing() {
 
 #[tokio::test]
 async fn who_we_are_not_is_refused() {
-    let scene = Scene::new().await;
-    let other = connect(&scene.sim, "u-2");
+    let scene = Twin::of(&NEOLINK).await;
+    let other = scene.connect(json!({"userId": "u-2"}), System);
     assert_eq!(other.identify().await.unwrap_err().kind, Kind::Unauthorized);
     scene
         .sim

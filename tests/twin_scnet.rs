@@ -3,68 +3,28 @@
 #![allow(clippy::float_cmp, reason = "amounts that are exact")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
-use std::sync::Arc;
+mod operator;
+mod twin;
+
 use std::time::Duration;
 
 use cloudsim::scnet::Lists;
-use cloudsim::{AccountChange, Cloudsim, Config, Fault, Pace};
+use cloudsim::{AccountChange, Fault};
 use gpu_instance_operator::api::instance::StopMode;
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
-use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Field, Kind, Machine, Order, Proof, Provider, Result, Scope,
-};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
+use gpu_instance_operator::provider::{Created, Field, Kind, Proof, Scope};
 use serde_json::{Value, json};
 
-const NAME: &str = "gi-test-1-1";
+use operator::{SCNET, merged};
+use twin::{NAME, Twin, order};
+
 const REGION: &str = "11112";
 
-/// The twin, its time standing still but where a test moves it, and an account there.
-struct Scene {
-    sim: Cloudsim,
-    provider: Arc<dyn Provider>,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
-            .await
-            .unwrap();
-        let endpoint = sim.scnet().url();
-        let policy = EndpointPolicy::new([sim.url().parse().unwrap()]).unwrap();
-        let account = json!({"scnet": {
-            "credentialsSecretRef": {"name": "scnet"}, "endpoint": endpoint, "centerEndpoint": endpoint,
-        }});
-        let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
-        let keys = [
-            ("user", "sim-scnet-user"),
-            ("accessKey", "sim-scnet-access-key"),
-            ("secretKey", "sim-scnet-secret-key-1"),
-        ];
-        let connector = Connector::new(policy, Arc::new(System)).unwrap();
-        let provider = connector.connect(&account, &Credentials::from_iter(keys)).unwrap();
-        Self { sim, provider }
-    }
-
-    async fn create(&self, spec: &GpuInstanceSpec) -> Result<Created> {
-        self.provider.create(&order(spec, None)).await
-    }
-
-    /// The only machine there is, with what the list does not show.
-    async fn machine(&self) -> Machine {
-        let listing = self.provider.list(&here()).await.unwrap();
-        assert_eq!(listing.proof, Proof::Complete);
-        let [machine] = <[Machine; 1]>::try_from(listing.machines).unwrap();
-        self.provider.describe(&machine).await.unwrap()
-    }
-
-    /// Lets what goes on come to its end, and shows the machine then.
-    async fn settled(&self, state: InstanceState) -> Machine {
-        self.sim.advance(Duration::from_mins(5));
-        let machine = self.machine().await;
-        assert_eq!(machine.state, state, "{}", machine.cloud_state);
-        machine
+async fn start() -> Twin {
+    Twin {
+        scope: here(),
+        describes: true,
+        ..Twin::of(&SCNET).await
     }
 }
 
@@ -75,36 +35,18 @@ fn here() -> Scope {
     }
 }
 
-fn order<'a>(spec: &'a GpuInstanceSpec, script: Option<&'a str>) -> Order<'a> {
-    Order {
-        name: NAME,
-        spec,
-        startup_script: script,
-        password: None,
-    }
-}
-
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
-        "providerRef": {"name": "scnet"},
-        "region": REGION,
-        "gpu": {"model": "Tesla M40", "count": 1},
-        "cpu": 3,
-        "memory": "15Gi",
-        "image": "10.0.35.26:5000/gpu/admin/base/jupyter:4.4-py3.7-cpu",
+    let usual = json!({
+        "gpu": {"model": "Tesla M40"},
         "ports": [{"port": 22, "protocol": "SSH"}, {"port": 18888, "protocol": "HTTP"}],
         "volumes": [{"source": "/public1/home/x/test_mount", "mountPath": "/mnt/test_mount"}],
     });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).unwrap()
+    twin::spec(&SCNET, merged(usual, more))
 }
 
 #[tokio::test]
 async fn a_machine_lives_and_dies() {
-    let scene = Scene::new().await;
+    let scene = start().await;
     let provider = &scene.provider;
     assert_eq!(provider.identify().await.unwrap().account, "sim-scnet-user");
     assert_eq!(provider.balance().await.unwrap(), None);
@@ -130,9 +72,9 @@ async fn a_machine_lives_and_dies() {
     assert_eq!(running.ports.len(), 2);
     assert!(!running.partial);
 
-    let script = spec(json!({}));
+    let script = spec(json!({"startupScript": "echo hello"}));
     provider
-        .update(&running, &order(&script, Some("echo hello")), &[Field::StartupScript])
+        .update(&running, &order(&script, None), &[Field::StartupScript])
         .await
         .unwrap();
     assert_eq!(scene.sim.scnet_scripts(&id), ["echo hello\n"]);
@@ -172,7 +114,7 @@ async fn every_kind_of_container_can_be_had() {
         ("codeserver", true, false),
         ("rstudio", true, false),
     ] {
-        let scene = Scene::new().await;
+        let scene = start().await;
         scene.create(&spec(json!({"scnet": {"taskType": kind}}))).await.unwrap();
         let running = scene.settled(InstanceState::Running).await;
         assert_eq!(running.jupyter_url.is_some(), has_page, "{kind}");
@@ -183,7 +125,7 @@ async fn every_kind_of_container_can_be_had() {
 
 #[tokio::test]
 async fn a_machine_whose_time_is_over_is_expired() {
-    let scene = Scene::new().await;
+    let scene = start().await;
     scene
         .create(&spec(json!({"scnet": {"timeoutLimit": "00:30:00"}})))
         .await
@@ -201,7 +143,7 @@ async fn a_machine_whose_time_is_over_is_expired() {
 #[tokio::test]
 async fn a_machine_dies_in_any_state() {
     for wait in [0, 50, 300] {
-        let scene = Scene::new().await;
+        let scene = start().await;
         scene.create(&spec(json!({}))).await.unwrap();
         scene.sim.advance(Duration::from_secs(wait));
         let machine = scene.machine().await;
@@ -224,7 +166,7 @@ async fn lists_of_every_form_and_shape_are_complete() {
         (Lists::Body, false),
         (Lists::Body, true),
     ] {
-        let scene = Scene::new().await;
+        let scene = start().await;
         scene.sim.change_scnet_settings(|settings| {
             settings.lists = lists;
             settings.bare_lists = bare;
@@ -246,7 +188,7 @@ async fn lists_of_every_form_and_shape_are_complete() {
 
 #[tokio::test]
 async fn a_short_list_proves_nothing() {
-    let scene = Scene::new().await;
+    let scene = start().await;
     scene.create(&spec(json!({}))).await.unwrap();
     scene.sim.fault(Fault::on("scnet.list").short_list(0).times(4));
     assert_eq!(scene.provider.list(&here()).await.unwrap_err().kind, Kind::Transient);
@@ -254,7 +196,7 @@ async fn a_short_list_proves_nothing() {
 
 #[tokio::test]
 async fn a_key_that_was_replaced_and_a_token_that_has_ended_are_noticed() {
-    let scene = Scene::new().await;
+    let scene = start().await;
     scene.provider.list(&here()).await.unwrap();
     // By the cloud's clock the tokens end; ours does not know.
     scene.sim.advance(Duration::from_hours(25));
@@ -279,16 +221,8 @@ async fn an_order_without_an_answer_is_open_whether_it_was_carried_out_or_not() 
         (Fault::on("scnet.create").refuse(716_865, "创建失败"), 0),
         (Fault::on("scnet.create").no_capacity(), 0),
     ] {
-        let scene = Scene::new().await;
-        let shown = format!("{fault:?}");
-        scene.sim.fault(fault);
-        assert_eq!(
-            scene.create(&spec(json!({}))).await.unwrap_err().kind,
-            Kind::Ambiguous,
-            "{shown}"
-        );
-        assert_eq!(scene.sim.machines_named(NAME).len(), machines, "{shown}");
-        assert_eq!(scene.sim.call_count("scnet.create"), 1, "{shown}");
+        let scene = start().await;
+        scene.order_is_left_open_by(fault, &spec(json!({})), machines).await;
     }
 }
 
@@ -299,14 +233,14 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
         (Fault::on("scnet.create").refuse(10004, "参数无效"), Kind::Invalid),
         (Fault::on("scnet.create").rate_limited_for(5), Kind::RateLimited),
     ] {
-        let scene = Scene::new().await;
+        let scene = start().await;
         scene.sim.fault(fault);
         let error = scene.create(&spec(json!({}))).await.unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
         assert!(scene.sim.machines().is_empty());
     }
     // A token that is refused once is renewed, and the order made once.
-    let scene = Scene::new().await;
+    let scene = start().await;
     scene.sim.fault(Fault::on("scnet.create").unauthorized());
     scene.create(&spec(json!({}))).await.unwrap();
     assert_eq!(scene.sim.machines().len(), 1);
@@ -314,7 +248,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
 
 #[tokio::test]
 async fn what_is_wrong_in_an_order_is_said_before_it_is_made() {
-    let scene = Scene::new().await;
+    let scene = start().await;
     for (more, says) in [
         (json!({"image": "nonesuch"}), "is in neither list of images"),
         (json!({"gpu": {"model": "H100", "count": 1}}), "there are: TeslaM40"),

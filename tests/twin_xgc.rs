@@ -1,86 +1,28 @@
 //! XGC's driver against XGC's twin: the whole life of a machine, and the faults that cost money where they are misread.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it is surprised")]
 
-use std::sync::Arc;
+mod operator;
+mod twin;
+
 use std::time::Duration;
 
-use cloudsim::{Cloudsim, Config, Fault, Pace};
+use cloudsim::Fault;
 use gpu_instance_operator::api::instance::{Snapshot, StopMode};
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
-use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Kind, Machine, Order, Proof, Provider, Result, Scope,
-};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
+use gpu_instance_operator::provider::{Created, Kind, Scope};
 use serde_json::{Value, json};
 
-const NAME: &str = "gi-test-1-1";
-
-/// The twin, its time standing still but where a test moves it, and an account there.
-struct Scene {
-    sim: Cloudsim,
-    provider: Arc<dyn Provider>,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let sim = Cloudsim::start(Config::default().with_pace(&Pace::every(60_000)))
-            .await
-            .unwrap();
-        let endpoint = sim.xgc().url();
-        let policy = EndpointPolicy::new([endpoint.parse().unwrap()]).unwrap();
-        let account = json!({"xgc": {"credentialsSecretRef": {"name": "xgc"}, "endpoint": endpoint}});
-        let account: GpuProviderSpec = serde_json::from_value(account).unwrap();
-        let credentials = Credentials::from_iter([("token", sim.xgc().account("u-1").token())]);
-        let connector = Connector::new(policy, Arc::new(System)).unwrap();
-        let provider = connector.connect(&account, &credentials).unwrap();
-        Self { sim, provider }
-    }
-
-    async fn create(&self, spec: &GpuInstanceSpec) -> Result<Created> {
-        let order = Order {
-            name: NAME,
-            spec,
-            startup_script: None,
-            password: None,
-        };
-        self.provider.create(&order).await
-    }
-
-    /// The only machine there is.
-    async fn machine(&self) -> Machine {
-        let listing = self.provider.list(&Scope::default()).await.unwrap();
-        assert_eq!(listing.proof, Proof::Complete);
-        let [machine] = <[Machine; 1]>::try_from(listing.machines).unwrap();
-        machine
-    }
-
-    /// Lets what goes on come to its end, and shows the machine then.
-    async fn settled(&self, state: InstanceState) -> Machine {
-        self.sim.advance(Duration::from_mins(5));
-        let machine = self.machine().await;
-        assert_eq!(machine.state, state, "{}", machine.cloud_state);
-        machine
-    }
-}
+use operator::{XGC, merged};
+use twin::{NAME, Twin};
 
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
-        "providerRef": {"name": "xgc"},
-        "gpu": {"model": "RTX 4090", "count": 1},
-        "image": "7fd1f863-c2e2-4af6-b41b-cf92a034c2d3",
-        "volumes": [{"mountPath": "/root/cloud"}],
-    });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).unwrap()
+    let usual = json!({"volumes": [{"mountPath": "/root/cloud"}]});
+    twin::spec(&XGC, merged(usual, more))
 }
 
 #[tokio::test]
 async fn a_machine_lives_and_dies() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&XGC).await;
     let provider = &scene.provider;
     assert_eq!(provider.identify().await.unwrap().account, "u-1");
     assert_eq!(provider.balance().await.unwrap().unwrap().currency, "CNY");
@@ -142,7 +84,7 @@ async fn a_machine_dies_in_any_state_whichever_way_the_cloud_wants_it() {
             InstanceState::Stopping,
             InstanceState::Stopped,
         ] {
-            let scene = Scene::new().await;
+            let scene = Twin::of(&XGC).await;
             scene
                 .sim
                 .change_xgc_settings(|settings| settings.destroy_takes_running = takes_running);
@@ -181,16 +123,8 @@ async fn an_order_without_an_answer_is_open_whether_it_was_carried_out_or_not() 
         (Fault::on("xgc.deploy").cut_in_body(), 1),
         (Fault::on("xgc.deploy").refuse(1000, "系统繁忙"), 0),
     ] {
-        let scene = Scene::new().await;
-        let shown = format!("{fault:?}");
-        scene.sim.fault(fault);
-        assert_eq!(
-            scene.create(&spec(json!({}))).await.unwrap_err().kind,
-            Kind::Ambiguous,
-            "{shown}"
-        );
-        assert_eq!(scene.sim.machines_named(NAME).len(), machines, "{shown}");
-        assert_eq!(scene.sim.call_count("xgc.deploy"), 1, "{shown}");
+        let scene = Twin::of(&XGC).await;
+        scene.order_is_left_open_by(fault, &spec(json!({})), machines).await;
     }
 }
 
@@ -203,7 +137,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
         (Fault::on("xgc.deploy").rate_limited_for(5), Kind::RateLimited),
         (Fault::on("xgc.deploy").rate_limited_until(5), Kind::RateLimited),
     ] {
-        let scene = Scene::new().await;
+        let scene = Twin::of(&XGC).await;
         scene.sim.fault(fault);
         let error = scene.create(&spec(json!({}))).await.unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
@@ -214,7 +148,7 @@ async fn a_refused_order_rents_nothing_and_is_known_to() {
 
 #[tokio::test]
 async fn what_is_wrong_in_an_order_is_said_before_or_by_the_refusal() {
-    let scene = Scene::new().await;
+    let scene = Twin::of(&XGC).await;
     let private = spec(json!({"image": "nonesuch", "xgc": {"imageType": "private"}}));
     let error = scene.provider.quote(&private).await.unwrap_err();
     assert_eq!(error.kind, Kind::Invalid);
