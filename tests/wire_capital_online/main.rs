@@ -5,36 +5,32 @@
 mod answers;
 mod failures;
 mod requests;
+#[path = "../wire/mod.rs"]
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Listing, Machine, Order, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{Created, Credentials, Listing, Machine, Provider, Result, Scope};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use wiremock::matchers::{any, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use wire::NAME;
+
 const KEY_ID: &str = "AKTESTEXAMPLE0001";
 const SECRET: &str = "SKtest/Example+Secret=01";
 const PASSWORD: &str = "Pass-w0rd-of-ours";
 const ID: &str = "0d19f7e6-553f-43be-ab3f-b5c31b3511d9";
-const NAME: &str = "gi-3f2a91c0-9b1c7d2e4f60-1";
 const IMAGE: &str = "d32af696-5774-4936-8f09-e9f4cf069b31";
 const COMPUTE: &str = "8fbdb61e-b941-46db-89f6-f8953b278ec9";
 
 /// One of the vendor's answers, from `tests/fixtures/capital_online`.
 fn fixture(name: &str) -> Value {
-    let path = format!(
-        "{}/tests/fixtures/capital_online/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    wire::fixture("capital_online", name)
 }
 
 /// A request as it arrived: method, path, its own part of the query, and its body.
@@ -102,21 +98,15 @@ impl Scene {
 }
 
 fn connect(server: &str) -> Arc<dyn Provider> {
-    let policy = EndpointPolicy::new([server.parse().expect("a URL")]).expect("allowed");
-    let connector = Connector::new(policy, Arc::new(System)).expect("HTTPS can be set up");
     let account = json!({"capitalOnline": {
         "credentialsSecretRef": {"name": "cds"},
         "endpoint": format!("{server}/gpubms/v1"),
         "vpcEndpoint": format!("{server}/vpc/"),
     }});
-    let account: GpuProviderSpec = serde_json::from_value(account).expect("a spec");
     // As it comes out of `echo secret | base64`.
-    let credentials = [
-        ("accessKeyId", KEY_ID.to_owned()),
-        ("accessKeySecret", format!("{SECRET}\n")),
-    ];
-    let credentials = Credentials::from_iter(credentials);
-    connector.connect(&account, &credentials).expect("connected")
+    let secret = format!("{SECRET}\n");
+    let credentials = Credentials::from_iter([("accessKeyId", KEY_ID), ("accessKeySecret", &secret)]);
+    wire::connect(server, account, &credentials, System).expect("connected")
 }
 
 /// A spec as a user writes it, with these members set as well.
@@ -151,14 +141,7 @@ fn password() -> SecretString {
 }
 
 async fn create(provider: &dyn Provider, spec: &GpuInstanceSpec) -> Result<Created> {
-    let password = password();
-    let order = Order {
-        name: NAME,
-        spec,
-        startup_script: None,
-        password: Some(&password),
-    };
-    provider.create(&order).await
+    provider.create(&wire::order(spec, Some(&password()))).await
 }
 
 async fn list(body: &Value) -> Result<Listing> {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use gpu_instance_operator::api::InstanceState;
 use gpu_instance_operator::api::instance::StopMode;
-use gpu_instance_operator::provider::{Created, Field, Kind, Order, Scope};
+use gpu_instance_operator::provider::{Created, Field, Kind, Scope};
 use serde_json::{Value, json};
 
+use crate::wire::order;
 use crate::{COMPUTE, ID, IMAGE, NAME, PASSWORD, Scene, Sent, create, fixture, machine, password, spec};
 
 /// One request and no other.
@@ -130,12 +131,7 @@ async fn a_reinstall_looks_for_its_image_and_sets_the_password_that_it_is_given(
     scene.on("ReinstallGpu", &fixture("reinstall")).await;
     let spec = spec(json!({"capitalOnline": {"raid": 5}}));
     let password = password();
-    let order = Order {
-        name: NAME,
-        spec: &spec,
-        startup_script: None,
-        password: Some(&password),
-    };
+    let order = order(&spec, Some(&password));
     let machine = machine(InstanceState::Running);
     scene.provider.update(&machine, &order, &[Field::Image]).await.unwrap();
     let received = scene.received().await;

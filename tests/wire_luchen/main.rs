@@ -8,32 +8,31 @@ mod failures;
 mod pages;
 mod requests;
 mod session;
+#[path = "../wire/mod.rs"]
+mod wire;
 
 use std::sync::Arc;
 
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Listing, Machine, Order, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{Created, Credentials, Listing, Machine, Provider, Result, Scope};
 use serde_json::{Value, json};
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use wire::NAME;
 
 const USER: &str = "alice-7d1";
 const PASSWORD: &str = "pw-3f9a;x";
 const ACCOUNT: &str = "3f0e2d1c-0000-4000-8000-000000000001";
 const ID: &str = "notebook-43f8fcd9-0000-4000-8000-96891d9dfb5e";
-const NAME: &str = "gi-3f2a91c0-9b1c7d2e4f60-1";
 const IMAGE: &str = "7a81788c-0000-4000-8000-2409e3c8150c";
 const REGION: &str = "fce31a0c-0000-4000-8000-41caa1bdd251";
 const H800: &str = "dc25f5be-0000-4000-8000-000000000001";
 
 /// One of the vendor's examples, from `tests/fixtures/luchen`.
 fn fixture(name: &str) -> Value {
-    let path = format!("{}/tests/fixtures/luchen/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    wire::fixture("luchen", name)
 }
 
 fn token() -> String {
@@ -127,29 +126,22 @@ impl Scene {
 }
 
 fn connect(endpoint: &str) -> Arc<dyn Provider> {
-    let policy = EndpointPolicy::new([endpoint.parse().expect("a URL")]).expect("allowed");
-    let connector = Connector::new(policy, Arc::new(System)).expect("HTTPS can be set up");
     let account = json!({"luchen": {"credentialsSecretRef": {"name": "luchen"}, "endpoint": endpoint}});
-    let account: GpuProviderSpec = serde_json::from_value(account).expect("a spec");
     // As it comes out of `echo … | base64`.
     let credentials =
         Credentials::from_iter([("username", format!("{USER}\n")), ("password", format!("{PASSWORD}\n"))]);
-    connector.connect(&account, &credentials).expect("connected")
+    wire::connect(endpoint, account, &credentials, System).expect("connected")
 }
 
 /// A spec as a user writes it, with these members set as well.
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
+    let usual = json!({
         "providerRef": {"name": "luchen"},
         "region": REGION,
         "gpu": {"model": "H800-SXM", "count": 1},
         "image": IMAGE,
     });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).expect("a spec")
+    wire::spec(usual, more)
 }
 
 /// All that Luchen's list of types could tell is pinned.
@@ -165,13 +157,7 @@ fn machine(state: InstanceState) -> Machine {
 }
 
 async fn create(provider: &dyn Provider, spec: &GpuInstanceSpec) -> Result<Created> {
-    let order = Order {
-        name: NAME,
-        spec,
-        startup_script: spec.startup_script(),
-        password: None,
-    };
-    provider.create(&order).await
+    provider.create(&wire::order(spec, None)).await
 }
 
 async fn list(body: &Value) -> Result<Listing> {

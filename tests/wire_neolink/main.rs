@@ -7,26 +7,26 @@ mod catalog;
 mod failures;
 mod lists;
 mod requests;
+#[path = "../wire/mod.rs"]
+mod wire;
 
 use std::sync::Arc;
 
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::Environment;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Listing, Machine, Order, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{Created, Credentials, Listing, Machine, Provider, Result, Scope};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use wiremock::matchers::{any, method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use wire::NAME;
 
 const TOKEN: &str = "tok-3f9a";
 const USER: &str = "xxx";
 const REGION: &str = "14c5a9e3-0d09-4aa0-99d3-c096b80cceaa";
 const CLUSTER: &str = "host-cluster";
 const ID: &str = "instance-ccffxxxx";
-const NAME: &str = "gi-3f2a91c0-9b1c7d2e4f60-1";
 const IMAGE: &str = "images.neolink-ai.com/matrixdc/pytorch:2.4";
 
 /// The clock of these tests: within the discount of the vendor's example.
@@ -48,8 +48,7 @@ impl Environment for Noon {
 
 /// One of the vendor's examples, from `tests/fixtures/neolink`.
 fn fixture(name: &str) -> Value {
-    let path = format!("{}/tests/fixtures/neolink/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    wire::fixture("neolink", name)
 }
 
 /// The vendor's example with a SKU for most of these tests beside it: one 4090 by the hour.
@@ -121,28 +120,21 @@ impl Scene {
 }
 
 fn connect(endpoint: &str) -> Arc<dyn Provider> {
-    let policy = EndpointPolicy::new([endpoint.parse().expect("a URL")]).expect("allowed");
-    let connector = Connector::new(policy, Arc::new(Noon)).expect("HTTPS can be set up");
     let account = json!({"neolink": {"credentialsSecretRef": {"name": "neolink"}, "endpoint": endpoint}});
-    let account: GpuProviderSpec = serde_json::from_value(account).expect("a spec");
     // As it comes out of `echo token | base64`.
     let credentials = Credentials::from_iter([("token", format!("{TOKEN}\n")), ("userId", format!("{USER}\n"))]);
-    connector.connect(&account, &credentials).expect("connected")
+    wire::connect(endpoint, account, &credentials, Noon).expect("connected")
 }
 
 /// A spec as a user writes it, with these members set as well.
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
+    let usual = json!({
         "providerRef": {"name": "neolink"},
         "region": REGION,
         "gpu": {"model": "RTX 4090", "count": 1},
         "image": IMAGE,
     });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).expect("a spec")
+    wire::spec(usual, more)
 }
 
 fn machine(state: InstanceState) -> Machine {
@@ -152,13 +144,7 @@ fn machine(state: InstanceState) -> Machine {
 }
 
 async fn create(provider: &dyn Provider, spec: &GpuInstanceSpec) -> Result<Created> {
-    let order = Order {
-        name: NAME,
-        spec,
-        startup_script: None,
-        password: None,
-    };
-    provider.create(&order).await
+    provider.create(&wire::order(spec, None)).await
 }
 
 async fn list(body: &Value) -> Result<Listing> {

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
+use crate::wire::with;
 use crate::{DETAIL, ID, LIST_BY_QUERY, REGION, Scene, URL, fixture, good, in_use, machine};
 
 async fn described(detail: &Value, url: Option<Value>) -> Machine {
@@ -19,11 +20,8 @@ async fn described(detail: &Value, url: Option<Value>) -> Machine {
 
 fn running(more: Value) -> Value {
     let mut detail = fixture("detail");
-    crate::merge(
-        &mut detail["data"],
-        json!({"status": "Running", "startTime": "2022-05-11 19:31:00"}),
-    );
-    crate::merge(&mut detail["data"], more);
+    let running = json!({"status": "Running", "startTime": "2022-05-11 19:31:00"});
+    detail["data"] = with(with(detail["data"].take(), running), more);
     detail
 }
 

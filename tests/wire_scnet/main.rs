@@ -7,24 +7,24 @@ mod failures;
 mod lists;
 mod requests;
 mod tokens;
+#[path = "../wire/mod.rs"]
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    ConnectError, Connector, Created, Credentials, Machine, Order, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{ConnectError, Created, Credentials, Machine, Order, Provider, Result, Scope};
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
+use wire::NAME;
+
 const REGION: &str = "11112";
 const TOKEN: &str = "eyJ-region-11112";
 const ID: &str = "4c1f43ddb030483e89b55413bee6c004";
-const NAME: &str = "gi-3f2a91c0-9b1c7d2e4f60-1";
 const IMAGE: &str = "10.0.35.26:5000/gpu/admin/base/jupyter:4.4-py3.7-cpu";
 
 const TOKENS: &str = "POST /tokens/api/user/v3/tokens";
@@ -45,8 +45,7 @@ const URL: &str = "GET /ai/openapi/v2/instance-service/4c1f43ddb030483e89b55413b
 
 /// One of the vendor's answers, from `tests/fixtures/scnet`.
 fn fixture(name: &str) -> Value {
-    let path = format!("{}/tests/fixtures/scnet/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    wire::fixture("scnet", name)
 }
 
 fn good(data: Value) -> Value {
@@ -175,33 +174,23 @@ fn called(call: &str, query: &str, body: Option<Value>) -> Call {
 }
 
 fn connect(uri: &str, more: Value) -> std::result::Result<Arc<dyn Provider>, ConnectError> {
-    let policy = EndpointPolicy::new([uri.parse().expect("a URL")]).expect("allowed");
-    let connector = Connector::new(policy, Arc::new(System)).expect("HTTPS can be set up");
-    let mut account = json!({
+    let account = json!({
         "credentialsSecretRef": {"name": "scnet"},
         "endpoint": format!("{uri}/tokens"),
         "centerEndpoint": format!("{uri}/center"),
     });
-    merge(&mut account, more);
-    let account: GpuProviderSpec = serde_json::from_value(json!({ "scnet": account })).expect("a spec");
+    let account = json!({ "scnet": wire::with(account, more) });
     let keys = [
         ("user", "bob"),
         ("accessKey", "85f96a42b13f4d2c8b760d2775bbcca8"),
         ("secretKey", "SKtestExample0001\n"),
     ];
-    connector.connect(&account, &Credentials::from_iter(keys))
-}
-
-fn merge(object: &mut Value, more: Value) {
-    let (Value::Object(members), Value::Object(more)) = (object, more) else {
-        panic!("members of an object")
-    };
-    members.extend(more);
+    wire::connect(uri, account, &Credentials::from_iter(keys), System)
 }
 
 /// A spec as a user writes it, with these members set as well.
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
+    let usual = json!({
         "providerRef": {"name": "scnet"},
         "region": REGION,
         "gpu": {"model": "TeslaM40", "count": 1},
@@ -209,8 +198,7 @@ fn spec(more: Value) -> GpuInstanceSpec {
         "memory": "15Gi",
         "image": IMAGE,
     });
-    merge(&mut spec, more);
-    serde_json::from_value(spec).expect("a spec")
+    wire::spec(usual, more)
 }
 
 fn machine(state: InstanceState) -> Machine {
@@ -221,10 +209,8 @@ fn machine(state: InstanceState) -> Machine {
 
 fn order<'a>(spec: &'a GpuInstanceSpec, script: Option<&'a str>) -> Order<'a> {
     Order {
-        name: NAME,
-        spec,
         startup_script: script,
-        password: None,
+        ..wire::order(spec, None)
     }
 }
 

@@ -5,6 +5,7 @@ use gpu_instance_operator::api::instance::StopMode;
 use gpu_instance_operator::provider::{Created, Field, Kind};
 use serde_json::{Value, json};
 
+use crate::wire::with;
 use crate::{
     CREATE, DELETE, ID, IMAGES, NAME, RESIZE, RESOURCES, SCRIPT, START, STOP, Scene, called, create, fixture, good,
     machine, order, refusal, spec,
@@ -209,7 +210,7 @@ async fn limits_are_checked_before_an_order_and_named() {
     ] {
         let scene = Scene::new().await;
         let mut answer = fixture("resources");
-        crate::merge(&mut answer["data"], resources);
+        answer["data"] = with(answer["data"].take(), resources);
         scene.says(RESOURCES, answer);
         for error in [
             scene.provider.quote(&spec(more.clone())).await.unwrap_err(),

@@ -5,28 +5,27 @@
 mod answers;
 mod failures;
 mod requests;
+#[path = "../wire/mod.rs"]
+mod wire;
 
 use std::sync::Arc;
 
-use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
+use gpu_instance_operator::api::{GpuInstanceSpec, InstanceState};
 use gpu_instance_operator::environment::System;
-use gpu_instance_operator::provider::endpoint::EndpointPolicy;
-use gpu_instance_operator::provider::{
-    Connector, Created, Credentials, Listing, Machine, Order, Provider, Result, Scope,
-};
+use gpu_instance_operator::provider::{Created, Credentials, Listing, Machine, Provider, Result, Scope};
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use wire::NAME;
+
 const TOKEN: &str = "tok-3f9a";
 const ID: &str = "cfwbjwa0soug79w2";
-const NAME: &str = "gi-3f2a91c0-9b1c7d2e4f60-1";
 const IMAGE: &str = "7fd1f863-c2e2-4af6-b41b-cf92a034c2d3";
 
 /// One of the vendor's answers, from `tests/fixtures/xgc`.
 fn fixture(name: &str) -> Value {
-    let path = format!("{}/tests/fixtures/xgc/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    wire::fixture("xgc", name)
 }
 
 /// A server that gives one answer to everything, and an account there.
@@ -66,27 +65,20 @@ impl Scene {
 }
 
 fn connect(endpoint: &str) -> Arc<dyn Provider> {
-    let policy = EndpointPolicy::new([endpoint.parse().expect("a URL")]).expect("allowed");
-    let connector = Connector::new(policy, Arc::new(System)).expect("HTTPS can be set up");
     let account = json!({"xgc": {"credentialsSecretRef": {"name": "xgc"}, "endpoint": endpoint}});
-    let account: GpuProviderSpec = serde_json::from_value(account).expect("a spec");
     // As it comes out of `echo token | base64`.
     let credentials = Credentials::from_iter([("token", format!("{TOKEN}\n"))]);
-    connector.connect(&account, &credentials).expect("connected")
+    wire::connect(endpoint, account, &credentials, System).expect("connected")
 }
 
 /// A spec as a user writes it, with these members set as well.
 fn spec(more: Value) -> GpuInstanceSpec {
-    let mut spec = json!({
+    let usual = json!({
         "providerRef": {"name": "xgc"},
         "gpu": {"model": "RTX 4090", "count": 1},
         "image": IMAGE,
     });
-    let (Value::Object(members), Value::Object(more)) = (&mut spec, more) else {
-        panic!("members of a spec")
-    };
-    members.extend(more);
-    serde_json::from_value(spec).expect("a spec")
+    wire::spec(usual, more)
 }
 
 fn machine(state: InstanceState) -> Machine {
@@ -94,13 +86,7 @@ fn machine(state: InstanceState) -> Machine {
 }
 
 async fn create(provider: &dyn Provider, spec: &GpuInstanceSpec) -> Result<Created> {
-    let order = Order {
-        name: NAME,
-        spec,
-        startup_script: None,
-        password: None,
-    };
-    provider.create(&order).await
+    provider.create(&wire::order(spec, None)).await
 }
 
 async fn list(body: &Value) -> Result<Listing> {
