@@ -144,18 +144,7 @@ async fn a_machine_dies_in_any_state_whichever_way_the_cloud_wants_it() {
             scene
                 .sim
                 .change_luchen_settings(|settings| settings.terminate_takes_running = takes_running);
-            scene.create(&spec(json!({}))).await.unwrap();
-            if state != InstanceState::Creating {
-                let running = scene.settled(InstanceState::Running).await;
-                if state != InstanceState::Running {
-                    scene.provider.stop(&running, StopMode::ReleaseGpu, None).await.unwrap();
-                }
-            }
-            let mut machine = scene.machine().await;
-            if state == InstanceState::Stopped {
-                machine = scene.settled(InstanceState::Stopped).await;
-            }
-            assert_eq!(machine.state, state);
+            let machine = scene.machine_in(state, &spec(json!({}))).await;
             let first = scene.provider.delete(&machine).await;
             let is_taken = takes_running || state == InstanceState::Stopped;
             assert_eq!(first.is_ok(), is_taken, "{first:?}");

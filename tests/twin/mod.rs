@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudsim::{Cloudsim, Config, Fault, Pace};
+use gpu_instance_operator::api::instance::StopMode;
 use gpu_instance_operator::api::{GpuInstanceSpec, GpuProviderSpec, InstanceState};
 use gpu_instance_operator::environment::{Environment, System};
 use gpu_instance_operator::provider::endpoint::EndpointPolicy;
@@ -88,6 +89,23 @@ impl Twin {
         } else {
             machine
         }
+    }
+
+    /// A new machine, the only one there is, brought into this state.
+    pub async fn machine_in(&self, state: InstanceState, spec: &GpuInstanceSpec) -> Machine {
+        self.create(spec).await.unwrap();
+        if state != InstanceState::Creating {
+            let running = self.settled(InstanceState::Running).await;
+            if state != InstanceState::Running {
+                self.provider.stop(&running, StopMode::ReleaseGpu, None).await.unwrap();
+            }
+        }
+        if state == InstanceState::Stopped {
+            return self.settled(state).await;
+        }
+        let machine = self.machine().await;
+        assert_eq!(machine.state, state, "{}", machine.cloud_state);
+        machine
     }
 
     /// Lets what goes on come to its end, and shows the machine then.
