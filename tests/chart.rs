@@ -9,8 +9,10 @@ mod repository;
 
 mod chart {
     mod deployed;
+    mod every_value;
     mod helm;
     mod manifests;
     mod releases;
+    mod security;
     mod values;
 }
