@@ -13,6 +13,8 @@ LABEL org.opencontainers.image.title="gpu-instance-operator" \
       org.opencontainers.image.description="GPU machines rented by the hour as Kubernetes objects" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image/ /
+# One heap, whose free end goes back to the system, and large buffers apart from it: what a long list takes is given back.
+ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 8080

@@ -27,6 +27,9 @@ use crate::api::provider::ProviderStatus;
 use crate::api::{ClusterGpuProvider, GROUP, GpuProvider};
 use crate::kubernetes::{CallError, FirstList, call};
 
+/// Where kubectl keeps what was applied on the client's side: the whole manifest.
+const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// A kind of provider.
 pub trait ProviderObject:
     Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
@@ -68,7 +71,11 @@ where
     let (store, writer) = reflector::store();
     let stream = watcher(api, watcher::Config::default())
         .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
+        // What nobody here reads, and is as large as all else.
+        .modify(|object| {
+            object.managed_fields_mut().clear();
+            object.annotations_mut().remove(LAST_APPLIED_ANNOTATION);
+        })
         .reflect(writer)
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone) {

@@ -94,6 +94,10 @@ impl Reconciler {
         match published {
             Ok(()) => {
                 self.note_claim(&object, &step, &outcome);
+                if matches!(step, Step::Rest) {
+                    // No pass follows at once: by the next one the cache has it too, and nothing is kept twice.
+                    self.drop_written(object.id());
+                }
                 again
             }
             Err(Failure::Stale) => {
@@ -215,6 +219,9 @@ fn log(object: &GpuInstance, step: &Step, outcome: &Outcome) {
         },
         (Ok(()), Step::Halt(obstacle)) => {
             debug!(%instance, step = step_name, reason = %obstacle.reason, "{}", obstacle.message);
+        }
+        (Ok(()), Step::FollowTask(_)) if outcome.news.is_none() => {
+            debug!(%instance, step = step_name, "the task goes on");
         }
         (Ok(()), _) => {
             info!(%instance, step = step_name, reason = outcome.news.as_deref().unwrap_or_default(), "done");
