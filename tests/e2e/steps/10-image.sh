@@ -34,6 +34,11 @@ check "it runs as a user who is not root, by number" equal 65532:65532 "$(jq -r 
 check "it runs the operator" equal '["/gpu-instance-operator"]["run"]' "$(jq -c '.Entrypoint, .Cmd' <<<"$image_config" | tr -d '\n')"
 check "the program is static" is_static
 check "the list of its dependencies is in it" lists_its_dependencies
+# The digest of an archive's image, over its configuration and the layers that this names.
+digest_of() {
+	tar --extract --to-stdout --file "$E2E/image/$1.tar" manifest.json | jq -r '.[0].Config'
+}
+check "built again, from files that were written later, it has the same bytes" equal "$(digest_of "$VERSION")" "$(digest_of "$OLDER")"
 size=$(stat --format=%s "$program")
 printf '          the program has %s MB, the archive %s MB\n' \
 	"$(awk "BEGIN { printf \"%.1f\", $size / 1e6 }")" "$(awk "BEGIN { printf \"%.1f\", $(stat --format=%s "$archive") / 1e6 }")"
