@@ -68,7 +68,14 @@ impl Ticker {
         let driver: Arc<dyn Provider> = match self.connector.connect(&provider.spec, credentials) {
             Ok(driver) => Arc::new(Observed::new(driver, self.metrics.clone(), provider.key.to_string())),
             Err(error) => {
-                return Session::Obstructed(Obstacle::new(error.reason(), format!("{}: {error}", provider.key)));
+                let place = provider
+                    .secret()
+                    .filter(|_| error.reason() == Reason::CredentialsIncomplete);
+                let place = place.map_or_else(String::new, |(namespace, name)| {
+                    format!("; correct Secret {namespace}/{name}")
+                });
+                let message = format!("{}: {error}{place}", provider.key);
+                return Session::Obstructed(Obstacle::new(error.reason(), message));
             }
         };
         let identity = match driver.identify().await {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::cache::Cache;
 use super::resolve::{ProviderKey, ProviderView};
@@ -90,7 +90,12 @@ impl Ticker {
         };
         let session = self.session(&provider).await;
         if let Err(error) = self.keep_finalizers(&provider).await {
-            warn!(provider = %key, %error, "the in-use finalizer could not be kept up to date");
+            if error.is_conflict() {
+                // The cache lags behind what was just written: the next pass does it.
+                debug!(provider = %key, %error, "the in-use finalizer is kept up to date later");
+            } else {
+                warn!(provider = %key, %error, "the in-use finalizer could not be kept up to date");
+            }
         }
         let next = match &session {
             Session::Connected(connected) => {

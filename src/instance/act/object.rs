@@ -38,6 +38,7 @@ impl Stage<'_> {
 
     pub(super) fn record(&self, changes: &[Change], why: &Obstacle) -> Outcome {
         if changes.contains(&Change::Unclaim) {
+            self.rest_after_futile_order();
             self.reconciler.remember(self.object.id(), |memory| {
                 memory.own_claim = None;
                 memory.sent = None;

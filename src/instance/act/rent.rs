@@ -143,11 +143,7 @@ impl Stage<'_> {
                 )),
                 None => Ok(self.task_is_over(format!("task {task} has ended without naming a machine"))),
             },
-            TaskState::Failed(why) => {
-                let why = format!("task {task} failed: {why}");
-                self.rest_after_failed_order(&why);
-                Ok(self.task_is_over(why))
-            }
+            TaskState::Failed(why) => Ok(self.task_is_over(format!("task {task} failed: {why}"))),
         }
     }
 
@@ -158,8 +154,14 @@ impl Stage<'_> {
         Outcome::done(Vec::new())
     }
 
-    /// Once it is settled that nothing was made, the next order waits, ever longer: this one may fail each time.
-    fn rest_after_failed_order(&self, why: &str) {
+    /// It is settled that an order without a clear answer has made nothing: the next one waits, ever longer, for it may come
+    /// to nothing each time.
+    pub(super) fn rest_after_futile_order(&self) {
+        let claim = self.object.claim().map(|claim| &claim.name);
+        let sent = self.seen.memory.sent.as_ref().filter(|sent| Some(&sent.claim) == claim);
+        let Some(SentResult::Unclear(heard)) = sent.map(|sent| &sent.result) else {
+            return;
+        };
         let generation = self.object.generation();
         let backoff = &self.reconciler.backoff;
         let pause = Pause {
@@ -169,7 +171,7 @@ impl Stage<'_> {
             ),
             why: Obstacle::new(
                 Reason::Failed,
-                format!("the order failed, and is sent again later: {why}"),
+                format!("the order came to nothing, and is sent again later: {heard}"),
             ),
             generation,
             refused_in: None,
