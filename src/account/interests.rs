@@ -30,6 +30,7 @@ pub(super) struct Interest {
     pub(super) waits_for_room: bool,
     pub(super) absence: Absence,
     pub(super) unchanged: Option<Unchanged>,
+    pub(super) known: Option<Known>,
     pub(super) seen: Vec<Machine>,
 }
 
@@ -54,6 +55,26 @@ impl Unchanged {
     }
 }
 
+/// A machine, and the first list that showed it, whatever later ones did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    instance_id: String,
+    since: Timestamp,
+}
+
+impl Known {
+    /// Takes in one list, which shows these machines.
+    pub(super) fn after(before: Option<Self>, machines: &[&Machine], begun: Timestamp) -> Option<Self> {
+        let Some(machine) = machines.first() else {
+            return before;
+        };
+        Some(before.filter(|before| before.instance_id == machine.id).unwrap_or_else(|| Self {
+            instance_id: machine.id.clone(),
+            since: begun,
+        }))
+    }
+}
+
 /// What the lists say of one instance.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
@@ -68,6 +89,8 @@ pub struct Evidence {
     /// Since when lists have shown the first of these machines in the state that it is in now: when the first of an unbroken
     /// run of them was begun.
     pub unchanged_since: Option<Timestamp>,
+    /// When the first list that showed the last of these machines was begun: it was made by then.
+    pub known_since: Option<Timestamp>,
     /// The cloud could not be asked, twice in a row or more.
     pub outage: Option<Outage>,
 }
@@ -92,6 +115,7 @@ impl Account {
             waits_for_room: false,
             absence: Absence::default(),
             unchanged: None,
+            known: None,
             seen: Vec::new(),
         });
         if interest.subject != subject {
@@ -101,6 +125,7 @@ impl Account {
         if let Some(snapshot) = &latest {
             let shown: Vec<&Machine> = machines.iter().collect();
             interest.unchanged = Unchanged::after(interest.unchanged.take(), &shown, snapshot.begun);
+            interest.known = Known::after(interest.known.take(), &shown, snapshot.begun);
         }
         interest.seen.clone_from(&machines);
         let region = interest.subject.region.as_deref();
@@ -111,6 +136,7 @@ impl Account {
             machines,
             absence: interest.absence,
             unchanged_since: interest.unchanged.as_ref().map(|unchanged| unchanged.since),
+            known_since: interest.known.as_ref().map(|known| known.since),
             outage: outage.or_else(|| lasting(&state.unread, region)).cloned(),
         }
     }

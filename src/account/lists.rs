@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::interests::{Unchanged, Wake};
+use super::interests::{Known, Unchanged, Wake};
 use super::orphans::Sightings;
 use super::outage::{Outage, lasting};
 use super::presence::{Absence, Snapshot, given_name};
@@ -64,6 +64,7 @@ impl Account {
             for interest in state.interests.values_mut() {
                 interest.absence = Absence::default();
                 interest.unchanged = None;
+                interest.known = None;
             }
             *self.orphans() = Sightings::default();
         }
@@ -99,6 +100,7 @@ impl Account {
                 interest.subject.not_before,
             );
             interest.unchanged = Unchanged::after(interest.unchanged.take(), &machines, snapshot.begun);
+            interest.known = Known::after(interest.known.take(), &machines, snapshot.begun);
             let changed =
                 interest.seen.len() != machines.len() || interest.seen.iter().zip(&machines).any(|(a, b)| a != *b);
             if recovered || changed || interest.wake == Wake::EveryList {

@@ -122,10 +122,10 @@ impl Absence {
                 .is_some_and(|(since, until)| until.duration_since(since) >= span)
     }
 
-    /// Whether two successive lists agree: enough after a delete that the cloud acknowledged.
+    /// Whether two successive lists agree, the first of them begun no earlier than that.
     #[must_use]
-    pub fn confirmed(&self) -> bool {
-        self.lists >= 2
+    pub fn confirmed_from(&self, moment: Timestamp) -> bool {
+        self.lists >= 2 && self.since.is_some_and(|since| since >= moment)
     }
 }
 
@@ -146,9 +146,9 @@ mod tests {
     fn two_complete_lists_far_enough_apart_prove_absence() {
         let mut absence = Absence::default();
         absence.observe(false, &Proof::Complete, None, at(0), at(0));
-        assert!(!absence.lasted(gap()) && !absence.confirmed());
+        assert!(!absence.lasted(gap()) && !absence.confirmed_from(at(0)));
         absence.observe(false, &Proof::Complete, None, at(30), at(0));
-        assert!(!absence.lasted(gap()) && absence.confirmed());
+        assert!(!absence.lasted(gap()) && absence.confirmed_from(at(0)) && !absence.confirmed_from(at(1)));
         absence.observe(false, &Proof::Complete, None, at(60), at(0));
         assert!(absence.lasted(gap()));
     }
@@ -159,7 +159,7 @@ mod tests {
         absence.observe(false, &Proof::Complete, None, at(0), at(0));
         absence.observe(true, &Proof::Incomplete("cut short".into()), None, at(30), at(0));
         absence.observe(false, &Proof::Complete, None, at(70), at(0));
-        assert!(!absence.lasted(gap()) && !absence.confirmed());
+        assert!(!absence.lasted(gap()) && !absence.confirmed_from(at(0)));
     }
 
     #[test]

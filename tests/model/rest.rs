@@ -102,8 +102,10 @@ fn is_explained(object: &Value, model: &Model) -> bool {
     let state: Option<InstanceState> = model.cloud.state(id);
     let deleted = !object["metadata"]["deletionTimestamp"].is_null();
     let reason = ready["reason"].as_str().unwrap_or_default();
-    // A machine that is gone is said to be lost, sooner or later.
-    if deleted || (state.is_none() && !id.is_empty() && !matches!(reason, "Lost" | "AccountChanged")) {
+    // A machine that is gone is said to be lost, sooner or later; and one that its provider no longer has a key to keeps its
+    // object, deleted or not.
+    let is_out_of_reach = reason == "AccountChanged";
+    if (deleted && !is_out_of_reach) || (state.is_none() && !id.is_empty() && reason != "Lost" && !is_out_of_reach) {
         return false;
     }
     let explained = match reason {

@@ -24,6 +24,15 @@ pub(super) fn is_on_its_way_down(scene: &Scene<'_>, connection: &Connection, mac
     !connection.capabilities.deletes_running && is_stopping && was_told()
 }
 
+/// Whether two lists agree that a machine is gone whose delete the cloud has acknowledged. Not while one of them may be as
+/// old as the machine: it could show what was before that was made.
+pub(super) fn shows_its_delete(scene: &Scene<'_>, connection: &Connection) -> bool {
+    let evidence = &scene.seen.evidence;
+    let acknowledged = scene.seen.memory.delete_acknowledged.is_some();
+    let made = evidence.known_since;
+    acknowledged && made.is_some_and(|made| evidence.absence.confirmed_from(later(made, connection.settle_after)))
+}
+
 /// After a call, lists may show the state from before for a while: the call is not repeated meanwhile.
 pub(super) fn until_it_shows(scene: &Scene<'_>, machine: &Machine) -> Option<Step> {
     let action = scene

@@ -1,7 +1,7 @@
 //! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
 
 use super::extra::{self, Extra};
-use super::patience::{asked_lately, is_on_its_way_down};
+use super::patience::{asked_lately, is_on_its_way_down, shows_its_delete, until_it_shows};
 use super::{DELETE_PATIENCE, Scene, settle};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
@@ -91,8 +91,8 @@ fn stop_first(scene: &Scene<'_>) -> Step {
         InstanceState::Stopped | InstanceState::Frozen | InstanceState::Expired | InstanceState::Failed => {
             let_go_once_proven(scene, connection, machine)
         }
-        InstanceState::Running if !asked_lately(scene, &machine.id, ActionKind::Stop, super::PATIENCE) => {
-            super::switch::stop(scene, connection, machine)
+        InstanceState::Running => {
+            until_it_shows(scene, machine).unwrap_or_else(|| super::switch::stop(scene, connection, machine))
         }
         _ => Step::Wait(Wait::progress(
             Reason::Stopping,
@@ -171,7 +171,7 @@ fn gone_or_wait(scene: &Scene<'_>, connection: &Connection) -> Step {
     let id = scene.object.machine_id().unwrap_or_default();
     let absence = &scene.seen.evidence.absence;
     let acknowledged = scene.seen.memory.delete_acknowledged.is_some();
-    if absence.lasted(connection.settle()) || (acknowledged && absence.confirmed()) {
+    if absence.lasted(connection.settle()) || shows_its_delete(scene, connection) {
         return Step::DropFinalizer(format!("machine {id} is gone"));
     }
     Step::Wait(match absence.since {

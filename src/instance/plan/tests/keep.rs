@@ -130,6 +130,7 @@ fn a_machine_that_is_not_listed_is_lost_only_when_that_is_proven() {
         ("not while it should be stopped", recreated().stopped(), seen().absent_since(-65), "halt Lost"),
         ("not for ever", recreated().status(|s| s.replacements = tries(3)), seen().absent_since(-65), "halt Failed"),
         ("leaving: close lists do after an acknowledged delete", leaving(TransitionKind::Replace), seen().absent_since(-9).delete_acknowledged(), "forget unbind+end+countreplacement as Replacing"),
+        ("leaving: not ones that may be from before it was made", leaving(TransitionKind::Replace), seen().absent_since(-9).delete_acknowledged().known_for(68), "wait"),
         ("leaving: but one does not", leaving(TransitionKind::Replace), seen().absent_between(-5, -5).delete_acknowledged(), "wait"),
         ("leaving: nor do they without one", leaving(TransitionKind::Replace), seen().absent_since(-9), "wait, list after 51"),
         ("given back", leaving(TransitionKind::Discard), seen().absent_since(-9).delete_acknowledged(), "forget unbind+end as Deleting"),

@@ -243,6 +243,7 @@ pub(in crate::instance) fn seen() -> Seen {
         evidence: Evidence {
             listed: Some(at(-5)),
             unchanged_since: Some(at(-3600)),
+            known_since: Some(at(-3600)),
             ..Evidence::default()
         },
         memory: Memory::default(),
@@ -324,6 +325,11 @@ impl Seen {
     /// The first list that showed the machine as it is now was begun so many seconds ago.
     pub(in crate::instance) fn unchanged_for(self, seconds: i64) -> Self {
         self.with(|seen| seen.evidence.unchanged_since = Some(at(-seconds)))
+    }
+
+    /// The first list that showed the machine was begun so many seconds ago.
+    pub(in crate::instance) fn known_for(self, seconds: i64) -> Self {
+        self.with(|seen| seen.evidence.known_since = Some(at(-seconds)))
     }
 
     /// What became of the last call is not known.
