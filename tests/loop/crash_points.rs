@@ -105,13 +105,7 @@ pub fn points_of(calls: &[Call]) -> Vec<usize> {
 
 fn fates(call: &Call) -> &'static [Fate] {
     match call.effect {
-        Effect::Writes => &[
-            Fate::DiesBefore,
-            Fate::DiesAfter,
-            Fate::ReplyLost,
-            Fate::RequestLost,
-            Fate::Refused,
-        ],
+        Effect::Writes => &Fate::OF_WRITES,
         Effect::Reads => &[Fate::DiesBefore, Fate::ReplyLost],
     }
 }

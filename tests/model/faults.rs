@@ -21,6 +21,17 @@ pub enum Fate {
     Refused,
 }
 
+impl Fate {
+    /// All that can befall a call that changes something, and is over when it is answered.
+    pub const OF_WRITES: [Self; 5] = [
+        Self::DiesBefore,
+        Self::DiesAfter,
+        Self::ReplyLost,
+        Self::RequestLost,
+        Self::Refused,
+    ];
+}
+
 /// Everything of these kinds of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {

@@ -143,7 +143,7 @@ impl Money {
         let allowed = base + explained(&world.ill_since(stretch.since - FORGOTTEN));
         if let Some(over) = stretch.spent.checked_sub(allowed).filter(|over| !over.is_zero()) {
             let cost = machine.price * Decimal::from(over.as_secs()) / Decimal::from(3600);
-            world.wrong(format!(
+            world.overspent(format!(
                 "machine {} has cost something for {:?} {}, of which {allowed:?} are explained: {} too much",
                 machine.id,
                 stretch.spent,

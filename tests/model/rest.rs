@@ -98,14 +98,18 @@ fn is_explained(object: &Value, model: &Model) -> bool {
     let ready = condition(object, "Ready");
     let current = ready["observedGeneration"] == object["metadata"]["generation"];
     let spec = &object["spec"];
-    let id = object["status"]["instanceId"].as_str().unwrap_or_default();
+    let status = &object["status"];
+    let id = status["instanceId"].as_str().unwrap_or_default();
     let state: Option<InstanceState> = model.cloud.state(id);
     let deleted = !object["metadata"]["deletionTimestamp"].is_null();
     let reason = ready["reason"].as_str().unwrap_or_default();
-    // A machine that is gone is said to be lost, sooner or later; and one that its provider no longer has a key to keeps its
-    // object, deleted or not.
+    // Deleted or not, an object waits for whoever can tell what became of its order, or has the key to its machine.
     let is_out_of_reach = reason == "AccountChanged";
-    if (deleted && !is_out_of_reach) || (state.is_none() && !id.is_empty() && reason != "Lost" && !is_out_of_reach) {
+    let waits_for_people = is_out_of_reach || reason == "CreateOutcomeUnknown";
+    // A machine that is too dear is given back, which takes its time.
+    let goes = deleted || status["transition"]["kind"] == "Discard";
+    // A machine that is gone is said to be lost, sooner or later.
+    if (goes && !waits_for_people) || (state.is_none() && !id.is_empty() && reason != "Lost" && !is_out_of_reach) {
         return false;
     }
     let explained = match reason {
@@ -128,7 +132,7 @@ fn is_explained(object: &Value, model: &Model) -> bool {
             !has_machine(object) && machines.iter().any(|machine| !machine.name.starts_with("gi-"))
         }
         // In the end providers speak for the first account.
-        "AccountChanged" => object["status"]["accountId"] == "u-2",
+        "AccountChanged" => status["accountId"] == "u-2",
         // The cloud stops it again and again.
         "Stopped" => state == Some(Stopped),
         _ => false,

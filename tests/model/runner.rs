@@ -69,8 +69,7 @@ impl Tally {
         let world = &lived.world;
         self.lives += 1;
         self.unwanted += world.unwanted();
-        let is_over = lived.outcome.as_ref().is_err_and(|why| why.contains("too much"));
-        self.over += usize::from(is_over);
+        self.over += usize::from(world.has_overspent());
         self.calls += world.count() as u64;
         for (what, count) in world.injected() {
             *self.faults.entry(what).or_default() += count;

@@ -33,6 +33,7 @@ struct State {
     calls: Vec<Call>,
     writes: u64,
     unwanted: Duration,
+    has_overspent: bool,
     dead: BTreeSet<ProcessId>,
     wrong: Vec<String>,
     /// The calls that did not go well, and when.
@@ -236,6 +237,17 @@ impl World {
     /// For how long machines have cost something though nobody wanted them any more, all together.
     pub fn unwanted(&self) -> Duration {
         self.state().unwanted
+    }
+
+    /// A machine has cost more than can be explained.
+    pub fn overspent(&self, what: impl Into<String>) {
+        self.state().has_overspent = true;
+        self.wrong(what);
+    }
+
+    /// Whether any machine has.
+    pub fn has_overspent(&self) -> bool {
+        self.state().has_overspent
     }
 
     /// How often each oracle has looked.

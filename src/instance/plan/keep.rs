@@ -80,27 +80,30 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
         };
         return Step::Forget(changes, Obstacle::new(reason, format!("machine {id} is gone")));
     }
-    if object.spec.update_policy == UpdatePolicy::Recreate && scene.wants_running() {
-        return match replace::may_replace(scene) {
-            Ok(()) => Step::Forget(
-                vec![
-                    Change::Replaced,
-                    Change::Unbind,
-                    Change::Transition(None),
-                    Change::CountReplacement,
-                ],
-                Obstacle::new(
-                    Reason::Replacing,
-                    format!("machine {id} is gone; a new one is rented, as spec.updatePolicy says"),
-                ),
+    let why_not_replaced = if object.spec.update_policy != UpdatePolicy::Recreate {
+        "unless spec.updatePolicy is Recreate".to_owned()
+    } else if !scene.wants_running() {
+        "while it is to be stopped".to_owned()
+    } else if let Err(obstacle) = replace::may_replace(scene) {
+        format!("now: {}", obstacle.message)
+    } else {
+        return Step::Forget(
+            vec![
+                Change::Replaced,
+                Change::Unbind,
+                Change::Transition(None),
+                Change::CountReplacement,
+            ],
+            Obstacle::new(
+                Reason::Replacing,
+                format!("machine {id} is gone; a new one is rented, as spec.updatePolicy says"),
             ),
-            Err(obstacle) => Step::Halt(obstacle),
-        };
-    }
+        );
+    };
     Step::Halt(Obstacle::new(
         Reason::Lost,
         format!(
-            "account {} no longer has machine {id}: complete lists, {} s apart, do not show it; it is not replaced unless spec.updatePolicy is Recreate",
+            "account {} no longer has machine {id}: complete lists, {} s apart, do not show it; it is not replaced {why_not_replaced}",
             connection.account.id,
             connection.settle_after.as_secs()
         ),

@@ -14,14 +14,7 @@ fn a_password_is_not_lost_around_a_reinstall() {
         possible: |can| can.chooses_password,
         live: |model| Box::pin(reinstalled(model)),
     };
-    let fates = [
-        Fate::DiesBefore,
-        Fate::DiesAfter,
-        Fate::ReplyLost,
-        Fate::RequestLost,
-        Fate::Refused,
-    ];
-    with_every(&fates, &life);
+    with_every(&Fate::OF_WRITES, &life);
 }
 
 /// The password in the connection Secret.

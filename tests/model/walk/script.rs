@@ -200,19 +200,12 @@ impl Author {
             "look at",
             "cloud identify",
         ];
-        let fates = [
-            Fate::DiesBefore,
-            Fate::DiesAfter,
-            Fate::ReplyLost,
-            Fate::RequestLost,
-            Fate::Refused,
-        ];
         let call = if self.rng.u8(0..4) == 0 {
             self.one(&reads)
         } else {
             self.one(&writes)
         };
-        Deed::Meet(call, self.one(&fates))
+        Deed::Meet(call, self.one(&Fate::OF_WRITES))
     }
 
     fn of_the_cloud(&mut self) -> Deed {
