@@ -68,10 +68,14 @@ impl Known {
         let Some(machine) = machines.first() else {
             return before;
         };
-        Some(before.filter(|before| before.instance_id == machine.id).unwrap_or_else(|| Self {
-            instance_id: machine.id.clone(),
-            since: begun,
-        }))
+        Some(
+            before
+                .filter(|before| before.instance_id == machine.id)
+                .unwrap_or_else(|| Self {
+                    instance_id: machine.id.clone(),
+                    since: begun,
+                }),
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the cloud's lists show, leave out, and cannot prove.
 
+use std::time::Duration;
+
 use gpu_instance_operator::api::status::InstanceState;
 use serde_json::json;
 
@@ -60,6 +62,22 @@ fn names_that_a_cloud_cuts_prove_nothing_and_a_human_decides() {
         assert_eq!(model.status("a", "instanceId"), json!("m-1"));
         model.settles().await
     });
+}
+
+/// Found by a random life: two lists that were behind showed what was before the machine was made, and were taken for what
+/// was after its delete.
+#[test]
+fn lists_from_before_a_machine_was_made_do_not_confirm_its_delete() {
+    for seed in 0..4 {
+        passes(seed, |mut model| async move {
+            model.create("a", &json!({}));
+            model.until("Ready", 120, |model| model.is_ready("a")).await?;
+            model.cloud.habits(|habits| habits.lag = Duration::from_secs(45));
+            model.delete("a");
+            model.until("gone", 600, |model| model.instance("a").is_none()).await?;
+            model.settles().await
+        });
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Machines that were made for this object besides the one that it has: one that nobody has used goes, one that was
 //! used is not thrown away with what is on it.
 
-use super::patience::{asked_lately, is_on_its_way_down};
-use super::{DELETE_PATIENCE, PATIENCE, Scene};
+use super::patience::{asked_lately, is_being_deleted, is_on_its_way_down};
+use super::{PATIENCE, Scene};
 use crate::account::attempt_of;
 use crate::api::status::InstanceState;
 use crate::instance::memory::ActionKind;
@@ -52,8 +52,7 @@ fn clear(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> Extra
     if !goes {
         return Extra::None;
     }
-    let under_way = asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
-        || is_on_its_way_down(scene, connection, machine);
+    let under_way = is_being_deleted(scene, machine) || is_on_its_way_down(scene, connection, machine);
     if under_way {
         Extra::Later
     } else {

@@ -62,7 +62,8 @@ fn absent(scene: &Scene<'_>, connection: &Connection, id: &str) -> Step {
         .filter(|transition| matches!(transition.kind, TransitionKind::Replace | TransitionKind::Discard));
     let absence = &scene.seen.evidence.absence;
     let acknowledged = scene.seen.memory.delete_acknowledged.is_some();
-    let gone = absence.lasted(connection.settle()) || (leaving.is_some() && patience::shows_its_delete(scene, connection));
+    let gone =
+        absence.lasted(connection.settle()) || (leaving.is_some() && patience::shows_its_delete(scene, connection));
     if !gone {
         // Not said before it is proven: one odd list must not alarm anyone.
         return Step::Wait(match absence.since {

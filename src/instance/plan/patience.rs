@@ -17,6 +17,20 @@ pub(super) fn asked_lately(scene: &Scene<'_>, id: &str, kind: ActionKind, patien
     })
 }
 
+/// Whether a machine was told to go so lately that it may still be at it. One that has failed since is not.
+pub(super) fn is_being_deleted(scene: &Scene<'_>, machine: &Machine) -> bool {
+    let was_failed = || {
+        scene
+            .seen
+            .memory
+            .action
+            .as_ref()
+            .is_some_and(|action| action.before == InstanceState::Failed)
+    };
+    asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
+        && (machine.state != InstanceState::Failed || was_failed())
+}
+
 /// Whether a machine that must be stopped before it is deleted was told to so lately that it may still be at it.
 pub(super) fn is_on_its_way_down(scene: &Scene<'_>, connection: &Connection, machine: &Machine) -> bool {
     let is_stopping = matches!(machine.state, InstanceState::Stopping | InstanceState::SavingImage);

@@ -1,8 +1,8 @@
 //! An object that is being deleted: its machine first, by its policy. The finalizer stays on every error.
 
 use super::extra::{self, Extra};
-use super::patience::{asked_lately, is_on_its_way_down, shows_its_delete, until_it_shows};
-use super::{DELETE_PATIENCE, Scene, settle};
+use super::patience::{asked_lately, is_being_deleted, is_on_its_way_down, shows_its_delete, until_it_shows};
+use super::{Scene, settle};
 use crate::account::{Obstacle, attempt_of};
 use crate::api::condition::Reason;
 use crate::api::instance::DeletionPolicy;
@@ -145,7 +145,7 @@ fn delete(scene: &Scene<'_>) -> Step {
     let Some(machine) = remaining else {
         return gone_or_wait(scene, connection);
     };
-    if asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE) {
+    if is_being_deleted(scene, machine) {
         return Step::Wait(deleting(&machine.id));
     }
     if machine.state == InstanceState::Running && !connection.capabilities.deletes_running {

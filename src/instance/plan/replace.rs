@@ -1,12 +1,11 @@
 //! A machine that goes: for a new one in its place, or because it is too dear.
 
-use super::patience::{asked_lately, is_on_its_way_down};
+use super::patience::{is_being_deleted, is_on_its_way_down};
 use super::switch::{exhausted, stop};
-use super::{DELETE_PATIENCE, MOST_TRIES, Scene, price};
+use super::{MOST_TRIES, Scene, price};
 use crate::account::Obstacle;
 use crate::api::condition::Reason;
 use crate::api::status::{InstanceState, Transition, TransitionKind};
-use crate::instance::memory::ActionKind;
 use crate::instance::observation::{Connection, InstanceView};
 use crate::instance::step::{Step, Wait};
 use crate::provider::Machine;
@@ -33,7 +32,7 @@ pub(super) fn discard(scene: &Scene<'_>, connection: &Connection, machine: &Mach
         )
     };
     let under_way = machine.state == InstanceState::Deleting
-        || asked_lately(scene, &machine.id, ActionKind::Delete, DELETE_PATIENCE)
+        || is_being_deleted(scene, machine)
         || is_on_its_way_down(scene, connection, machine);
     if under_way {
         return Step::Wait(Wait::progress(

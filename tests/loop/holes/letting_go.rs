@@ -45,6 +45,34 @@ async fn just_started(model: &mut Model) -> Outcome {
     model.settles().await
 }
 
+/// Found by a random life: the stop was sent while the image was still being saved, and refused.
+#[test]
+fn a_machine_that_is_let_go_is_stopped_once_its_image_is_saved() {
+    holds(&Life {
+        name: "to be stopped with an image",
+        possible: |can| can.snapshot.is_some() && !can.snapshot_with_stop,
+        live: |model| Box::pin(let_go_with_an_image(model)),
+    });
+}
+
+async fn let_go_with_an_image(model: &mut Model) -> Outcome {
+    model.create(
+        "a",
+        &json!({ "deletionPolicy": "Stop", "snapshotOnStop": { "name": "of-a" } }),
+    );
+    ready(model).await?;
+    model.delete("a");
+    gone(model).await?;
+    let calls = model.world.calls();
+    let stops = calls.iter().filter(|call| call.what.starts_with("cloud stop")).count();
+    must(
+        model,
+        stops == 1 || model.world.fault_count() > 0,
+        &format!("it is told to stop once, not {stops} times"),
+    )?;
+    model.settles().await
+}
+
 /// Found by a random life: what a provider remembers goes with it, and the next one knew nothing of it.
 #[test]
 fn a_retained_machine_is_kept_when_its_provider_is_made_anew() {

@@ -157,7 +157,13 @@ impl Deed {
             Self::DeleteNamespace => model.delete_namespace(),
             Self::Console(name, state) => {
                 let id = model.status(name, "instanceId");
-                if let Some(id) = id.as_str() {
+                let id = id.as_str();
+                // What is being deleted may fail at that; nobody brings it back.
+                let is_possible = |id: &&str| {
+                    model.cloud.state(id) != Some(InstanceState::Deleting)
+                        || matches!(state, None | Some(InstanceState::Failed))
+                };
+                if let Some(id) = id.filter(is_possible) {
                     model.cloud.console(id, *state);
                 }
             }

@@ -60,6 +60,8 @@ fn delete_means_until_it_is_gone() {
         ("whatever its state", deleted(), seen().m(Frozen), "delete m-1"),
         ("once", deleted(), seen().m(Running).asked(ActionKind::Delete, Running, 30), "wait, Deleting"),
         ("and again if it stays", deleted(), seen().m(Running).asked(ActionKind::Delete, Running, 60), "delete m-1"),
+        ("at once if it failed meanwhile", deleted(), seen().m(Failed).asked(ActionKind::Delete, Running, 5), "delete m-1"),
+        ("not if it had failed before", deleted(), seen().m(Failed).asked(ActionKind::Delete, Failed, 5), "wait, Deleting"),
         ("a refusal waits", deleted(), seen().m(Running).pause(Reason::CloudUnavailable), "wait, outage CloudUnavailable, until 60"),
         ("so does one of what it is now", deleted(), seen().m(Stopped).refused_in(Stopped, Reason::Invalid), "halt Invalid"),
         ("not of what it was then", deleted(), seen().m(Stopped).refused_in(Creating, Reason::Invalid), "delete m-1"),
