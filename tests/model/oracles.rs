@@ -106,7 +106,7 @@ impl Oracles {
             return Err("the Secret of its provider is not protected".into());
         }
         let deadline: Timestamp = object["status"]["claim"]["deadline"].as_str().unwrap().parse().unwrap();
-        if self.known().extra_for.is_zero() && world.host_now() > deadline + ON_THE_WAY {
+        if self.known().extra_for.is_zero() && world.host_at_sending(ON_THE_WAY) > deadline + ON_THE_WAY {
             return Err(format!("its deadline {deadline} is over"));
         }
         self.limits(world, &provider, machines)

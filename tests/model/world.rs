@@ -44,6 +44,14 @@ struct State {
     looked: BTreeMap<&'static str, u64>,
     /// By how much the clock on the operator's machine is off.
     off: SignedDuration,
+    jumped: Option<Jump>,
+}
+
+/// The last jump of the clock on the operator's machine.
+#[derive(Clone, Copy)]
+struct Jump {
+    at: Timestamp,
+    off_before: SignedDuration,
 }
 
 /// A call that did not go well, and when.
@@ -185,9 +193,22 @@ impl World {
         self.now() + self.state().off
     }
 
+    /// The same, as a call may have been sent by it that is carried out only now: without a jump that came meanwhile.
+    pub fn host_at_sending(&self, on_the_way: SignedDuration) -> Timestamp {
+        let state = self.state();
+        let now = self.now();
+        let before = state.jumped.filter(|jump| now <= jump.at + on_the_way);
+        now + before.map_or(state.off, |jump| jump.off_before.min(state.off))
+    }
+
     /// The clock on the operator's machine jumps.
     pub fn jump(&self, by: SignedDuration) {
-        self.state().off += by;
+        let mut state = self.state();
+        state.jumped = Some(Jump {
+            at: self.now(),
+            off_before: state.off,
+        });
+        state.off += by;
     }
 }
 
