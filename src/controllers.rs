@@ -97,6 +97,7 @@ pub async fn run(context: Context) -> Result<(), Error> {
         backoff: Backoff::new(Arc::clone(&context.environment)),
         memory: Mutex::new(BTreeMap::new()),
         unwanted: Unwanted::default(),
+        giving_free: tokio::sync::Mutex::default(),
     });
     let reconciler = Arc::new(Reconciler {
         client: context.client.clone(),

@@ -1,12 +1,12 @@
 //! Which Secrets are kept for a provider: written down on it before they are, for its reference to them may be edited.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
+use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::annotation_list::append;
-use super::resolve::ProviderView;
+use super::resolve::{ProviderKey, ProviderView};
 use super::secret_key::{self, SecretKey};
 use crate::api::{HELD_SECRETS_ANNOTATION, IN_USE_FINALIZER};
 use crate::kubernetes::{CallError, call, drop_finalizer};
@@ -58,15 +58,25 @@ pub(super) async fn free(
     secret: &SecretKey,
     others: &[ProviderView],
 ) -> Result<(), CallError> {
-    // A provider that is not in use itself would never let go of what it shares.
-    let is_held = |other: &ProviderView| other.finalizers.iter().any(|held| held == IN_USE_FINALIZER);
-    let is_shared = others
+    let sharing = others
         .iter()
-        .any(|other| other.key != provider.key && other.secret().as_ref() == Some(secret) && is_held(other));
-    if is_shared {
-        return Ok(());
+        .filter(|other| other.key != provider.key && other.secret().as_ref() == Some(secret));
+    for other in sharing {
+        if is_held(client, &other.key).await? {
+            return Ok(());
+        }
     }
     let (namespace, name) = secret;
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     drop_finalizer(&secrets, name, IN_USE_FINALIZER, None).await
+}
+
+/// Whether a provider is in use: one that is not would never let go of what it shares. A cache may still show one that was
+/// given free a moment ago, and whoever believes it leaves the Secret to nobody.
+async fn is_held(client: &Client, provider: &ProviderKey) -> Result<bool, CallError> {
+    match call(provider.api(client).get_metadata(&provider.name)).await {
+        Ok(found) => Ok(found.finalizers().iter().any(|held| held == IN_USE_FINALIZER)),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -92,6 +92,30 @@ fn a_secret_that_two_providers_name_goes_when_neither_is_in_use() {
     });
 }
 
+/// Found by a random life: given free in the same moment, each of two providers left the Secret to the other.
+#[test]
+fn a_secret_that_two_providers_name_goes_when_both_are_given_free_at_once() {
+    for seed in 0..8 {
+        passes(seed, |mut model| async move {
+            model.share(&json!({ "from": "All" }));
+            let shared = json!({ "kind": "ClusterGpuProvider", "name": "shared" });
+            model.create("a", &json!({ "deletionPolicy": "Retain" }));
+            model.create("b", &json!({ "deletionPolicy": "Retain", "providerRef": shared }));
+            let held = |model: &Model| {
+                let mut providers = [model.api.all("gpuproviders"), model.api.all("clustergpuproviders")].concat();
+                providers.retain(|provider| provider["metadata"]["finalizers"].is_array());
+                providers.len() == 2 && model.is_ready("a") && model.is_ready("b")
+            };
+            model.until("Ready", 300, held).await?;
+            model.delete_namespace();
+            model
+                .until("rid of it", 600, |model| model.api.get("secrets", "xgc").is_none())
+                .await?;
+            model.settles().await
+        });
+    }
+}
+
 /// The other way round: the Secret stays for the one that is in use.
 #[test]
 fn a_secret_that_two_providers_name_stays_for_the_one_in_use() {

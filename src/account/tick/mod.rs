@@ -62,6 +62,8 @@ pub struct Ticker {
     pub memory: Mutex<BTreeMap<ProviderKey, Memory>>,
     /// Machines that cost money though they should not.
     pub unwanted: Unwanted,
+    /// Providers are given free one after the other: of two that share a Secret, each would leave it to the other.
+    pub giving_free: tokio::sync::Mutex<()>,
 }
 
 /// What is remembered of a provider from pass to pass.
@@ -150,6 +152,7 @@ impl Ticker {
             .get(&provider.key)
             .is_some_and(|memory| memory.secret_bare);
         if held && !used {
+            let _alone = self.giving_free.lock().await;
             return in_use::release(&self.client, &self.namespaces, provider, &self.cache.providers()).await;
         }
         if used && (!held || secret_bare) && !provider.deleting {

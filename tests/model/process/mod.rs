@@ -222,6 +222,7 @@ fn operator(parts: &Parts<'_>) -> (Arc<Ticker>, Arc<Reconciler>) {
         backoff: Backoff::new(environment.clone()),
         memory: Mutex::default(),
         unwanted: Unwanted::default(),
+        giving_free: tokio::sync::Mutex::default(),
     };
     let (leads, providers) = (Arc::clone(parts.leads), Arc::clone(&parts.queues.providers));
     let reconciler = Reconciler {
