@@ -38,6 +38,25 @@ fn an_order_that_never_came_is_made_again_once_that_is_proven() {
     });
 }
 
+/// What the cloud can never make, and does not clearly refuse, is not asked of it as often as lists can prove that.
+#[test]
+fn an_order_that_is_never_answered_is_sent_ever_more_rarely() {
+    passes(3, |mut model| async move {
+        for _ in 0..40 {
+            model.world.plan_next("cloud create", Fate::RequestLost);
+        }
+        model.create("a", &json!({}));
+        model.seconds(3_600).await?;
+        let calls = model.world.calls();
+        let orders = calls
+            .iter()
+            .filter(|call| call.what.starts_with("cloud create"))
+            .count();
+        assert!((3..=12).contains(&orders), "{orders} orders in an hour");
+        model.settles().await
+    });
+}
+
 #[test]
 fn a_refused_order_is_made_again_later_and_holds_no_place() {
     passes(3, |mut model| async move {
