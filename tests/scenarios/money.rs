@@ -42,6 +42,9 @@ async fn given_back_at_first_sight(scene: &Scene, price: &str) {
         })
         .await;
     scene.after_lists(5).await;
+    // It is only just made: that it is gone takes lists that cannot be older.
+    let given_back = |object: &crate::operator::Object| (object.instance_id(), object.state()) == ("", "Pending");
+    scene.until_instance("too-dear", "given back", given_back).await;
     let object = scene.until_not_ready("too-dear", "PriceAboveCap").await;
     assert_eq!(object.truth("Stalled"), "True");
     assert_eq!(
@@ -49,8 +52,6 @@ async fn given_back_at_first_sight(scene: &Scene, price: &str) {
         (1, 0),
         "no loop of rent and release"
     );
-    let given_back = |object: &crate::operator::Object| (object.instance_id(), object.state()) == ("", "Pending");
-    scene.until_instance("too-dear", "given back", given_back).await;
 
     scene.change("too-dear", json!({ "maxPricePerHour": price })).await;
     scene.until_ready("too-dear").await;
